@@ -1,0 +1,55 @@
+"""One Ray session: started on this machine, joined inside a job, or reached by address."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from dass_ray.errors import UserError
+
+WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Several workers share a node, so each gets one thread."""
+
+
+@contextmanager
+def ray_session(address: str | None = None) -> Iterator[None]:
+    """A connection to Ray; a Ray that was started here is stopped at the end.
+
+    address: of a cluster; None starts a Ray on this machine, or joins the job's own cluster inside
+    `ray job submit`. Nothing is done where this process is connected already.
+    UserError where no cluster answers at the address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    inside = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or "RAY_ADDRESS" in os.environ
+    where = address or ("auto" if inside else "local")
+    if where == "local":
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(
+            address=where,
+            runtime_env={"env_vars": WORKER_ENV},
+            log_to_driver=False,
+            logging_level="ERROR",
+            **({"include_dashboard": False} if where == "local" else {}),
+        )
+    except (ConnectionError, ValueError) as error:
+        raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def has_gpus() -> bool:
+    """Whether any node of the cluster offers a GPU."""
+    return bool(ray.cluster_resources().get("GPU", 0))
+
+
+def slots(demand: dict[str, float]) -> int:
+    """How many tasks of this demand run at once in the cluster; at least one."""
+    have = ray.cluster_resources()
+    names = {"num_cpus": "CPU", "num_gpus": "GPU"}
+    return max(1, int(min(have.get(names[k], 0) / v for k, v in demand.items() if v)))

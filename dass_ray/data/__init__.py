@@ -1,0 +1,1 @@
+"""Data sets of labelled images: import, storage, built-in ones, tensors, augmentation."""

@@ -1,0 +1,144 @@
+"""Import of images from outside into the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dass_ray.data.card import DatasetCard
+from dass_ray.data.dataset import MAX_SIZE, Split, write_dataset
+from dass_ray.data.fingerprint import SPLITS
+from dass_ray.data.folder import read_folder
+from dass_ray.data.labels import check_enough, check_same_classes
+from dass_ray.data.naming import is_built_in, stored_name
+from dass_ray.data.npz import read_npz
+from dass_ray.data.parquet import parquet_files, read_parquet
+from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Source, Unreadable
+from dass_ray.data.splits import carve
+from dass_ray.errors import UserError
+from dass_ray.store.base import Store
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+def import_images(
+    store: Store,
+    name: str,
+    source: Path,
+    *,
+    image_size: int | None = None,
+    seed: int = 0,
+    skip_corrupt: bool = False,
+    on_progress: Progress | None = None,
+) -> DatasetCard:
+    """Import an image folder, Parquet files or an npz archive (see folder, parquet, npz .py).
+
+    image_size: side in px; by default the images' own, if all are square, of one size and at most
+    64, otherwise 64. seed: of the validation and test splits that the source lacks, see
+    splits.carve. skip_corrupt: leave unreadable images out and count them on the card.
+    on_progress: called in this thread after each image.
+
+    Raises UserError for whatever is wrong with the source; the store is then as it was.
+    """
+    stored_name(name)
+    if is_built_in(name):
+        raise UserError(f"{name!r} is the name of a built-in data set; choose another name")
+    if image_size is not None and not 1 <= image_size <= MAX_SIZE:
+        raise UserError(f"image size {image_size} is out of range; choose 1 to {MAX_SIZE} px")
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative; choose 0 or more")
+    try:
+        found = recognise(source.expanduser())
+        check_enough(found.classes, {split: raw.labels for split, raw in found.splits.items()})
+        size = image_size or _natural_size(found)
+        splits, skipped = _decode(found, size, skip_corrupt, on_progress)
+    except OSError as error:
+        raise UserError(
+            f"cannot read {error.filename or source}: {error.strerror or error}; "
+            "repair that and import again"
+        ) from None
+    labels = {split: some for split, (_, some) in splits.items()}
+    check_same_classes(found.classes, labels)
+    check_enough(found.classes, labels)
+    missing = [split for split in SPLITS if split not in splits]
+    note = f"; {' and '.join(missing)} carved out of train with seed {seed}" if missing else ""
+    return write_dataset(
+        store,
+        name,
+        _with_carved(splits, missing, seed),
+        found.classes,
+        found.description + note,
+        skipped=skipped,
+    )
+
+
+def recognise(source: Path) -> Source:
+    """Read a source as what it is; UserError if it is nothing that can be imported."""
+    if not source.exists():
+        raise UserError(f"there is no {source}; check the path")
+    if source.is_dir():
+        return read_parquet(source) if parquet_files(source) else read_folder(source)
+    readers = {".parquet": read_parquet, ".npz": read_npz}
+    if source.suffix.lower() not in readers:
+        raise UserError(
+            f"{source} cannot be imported: give an image folder (unpack archives first), "
+            "a Parquet file or folder, or an npz archive"
+        )
+    return readers[source.suffix.lower()](source)
+
+
+def _natural_size(source: Source) -> int:
+    sides = {raw.side() for raw in source.splits.values()}
+    side = sides.pop()
+    return side if side is not None and not sides else NATURAL_MAX
+
+
+def _decode(
+    source: Source, size: int, skip_corrupt: bool, on_progress: Progress | None
+) -> tuple[dict[str, tuple[Pixels, Labels]], int]:
+    """The pixels and labels of each split, and how many unreadable images were left out."""
+    total = sum(len(raw.labels) for raw in source.splits.values())
+    done = 0
+
+    def on_image() -> None:
+        nonlocal done
+        done += 1
+        if on_progress:
+            on_progress(done, total)
+
+    splits: dict[str, tuple[Pixels, Labels]] = {}
+    unreadable: list[Unreadable] = []
+    for split, raw in source.splits.items():
+        pixels, failures = raw.pixels(size, on_image)
+        labels = raw.labels
+        if failures:
+            rows = [failure.row for failure in failures]
+            pixels, labels = np.delete(pixels, rows, axis=0), np.delete(labels, rows)
+        splits[split] = pixels, labels
+        unreadable += failures
+    if unreadable and not skip_corrupt:
+        raise _corrupt(unreadable, total)
+    return splits, len(unreadable)
+
+
+def _corrupt(unreadable: list[Unreadable], total: int) -> UserError:
+    first = ", ".join(f"{u.name!r} ({' '.join(u.reason.split())})" for u in unreadable[:3])
+    more = ", ..." if len(unreadable) > 3 else ""
+    return UserError(
+        f"{len(unreadable)} of {total} images cannot be read: {first}{more}; "
+        "repair them, or leave them out with --skip-corrupt"
+    )
+
+
+def _with_carved(
+    splits: dict[str, tuple[Pixels, Labels]], missing: list[str], seed: int
+) -> dict[str, Split]:
+    if missing:
+        pixels, labels = splits.pop("train")
+        for split, rows in carve(labels, missing, seed).items():
+            splits[split] = pixels[rows], labels[rows]
+    return {
+        split: Split(torch.from_numpy(pixels), torch.from_numpy(labels))
+        for split, (pixels, labels) in splits.items()
+    }

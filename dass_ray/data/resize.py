@@ -1,0 +1,31 @@
+"""Change the size of images that are already tensors."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CHUNK_PIXELS = 2**24  # of input: bounds the memory beside input and output to some 50 MB
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Images resized to a square by a triangle filter as wide as the shrink factor (no aliasing).
+
+    images: uint8 [N,3,H,W]; returns uint8 [N,3,size,size] on the same device, the same tensor if
+    it has that size already. PyTorch's 8-bit kernel computes in integers on the CPU, wherever the
+    images are: every machine gets the same pixels (and 15 times faster than in float32).
+    """
+    assert images.dtype == torch.uint8, images.dtype
+    count, channels, height, width = images.shape
+    if (height, width) == (size, size):
+        return images
+    out = torch.empty((count, channels, size, size), dtype=torch.uint8)
+    chunk = max(1, CHUNK_PIXELS // (height * width))
+    for start in range(0, count, chunk):
+        out[start : start + chunk] = F.interpolate(
+            images[start : start + chunk].cpu(),
+            size=(size, size),
+            mode="bilinear",
+            antialias=True,
+            align_corners=False,
+        )
+    return out.to(images.device)

@@ -1,0 +1,62 @@
+"""Distilling one student from its teacher: one run."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dass_ray.data.dataset import Dataset
+from dass_ray.kd.checkpoint import Checkpoints
+from dass_ray.kd.losses import distillation
+from dass_ray.kd.train import OnEpoch, accuracy, train
+from dass_ray.kd.trained import Trained
+from dass_ray.kd.views import SoftLabels
+from dass_ray.models.remap import remap
+from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.recipe import KDRecipe
+from dass_ray.space import Spec
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A distilled student; accuracies in [0, 1], the test split's with the final weights."""
+
+    net: ResNet
+    trained: Trained
+    test: float | None  # None where the run diverged
+
+
+def distil(
+    spec: Spec,
+    teacher: ResNet,
+    labels: SoftLabels,
+    dataset: Dataset,
+    recipe: KDRecipe,
+    seed: int,
+    *,
+    checkpoints: Checkpoints | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Distilled:
+    """Trains the student `spec` on the teacher's soft labels and the true ones.
+
+    labels: `soft_labels(teacher, dataset, recipe)`; teacher and data set on one device.
+    """
+    net = student(spec, teacher, recipe, seed)
+    logits = labels.logits
+
+    def loss(view: int, chosen: Tensor, ours: Tensor, truth: Tensor) -> Tensor:
+        theirs = logits[view][chosen.to(logits.device)].to(ours.device, torch.float32)
+        return distillation(ours, theirs, truth, recipe)
+
+    trained = train(
+        net, dataset, recipe, loss, seed=seed, views=len(logits),
+        checkpoints=checkpoints, on_epoch=on_epoch,
+    )  # fmt: skip
+    test = accuracy(net, dataset, dataset.test) if trained.status == "ok" else None
+    return Distilled(net.eval(), trained, test)
+
+
+def student(spec: Spec, teacher: ResNet, recipe: KDRecipe, seed: int) -> ResNet:
+    """The student's network before distillation, on the teacher's device."""
+    net = seeded(teacher.space, spec, teacher.classes, seed).to(teacher.head.weight.device)
+    return net if recipe.start == "random" else remap(teacher, net, recipe.start)

@@ -1,0 +1,62 @@
+"""Training a teacher, and telling whether it learned anything."""
+
+import math
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from dass_ray.data.dataset import Dataset
+from dass_ray.kd.checkpoint import Checkpoints
+from dass_ray.kd.train import OnEpoch, accuracy, train
+from dass_ray.kd.trained import Trained
+from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.recipe import TeacherRecipe
+from dass_ray.space import Space
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network with its accuracy on the validation and test splits, in [0, 1]."""
+
+    net: ResNet
+    trained: Trained
+    validation: float
+    test: float
+
+
+def train_teacher(
+    space: Space,
+    dataset: Dataset,
+    recipe: TeacherRecipe,
+    seed: int,
+    *,
+    checkpoints: Checkpoints | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Teacher:
+    """Trains the space's largest network from scratch on a data set of the space's image size."""
+    net = seeded(space, space.teacher, len(dataset.card.classes), seed)
+    net.to(dataset.train.images.device)
+
+    def loss(_view: int, _chosen: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+
+    trained = train(
+        net, dataset, recipe, loss, seed=seed, checkpoints=checkpoints, on_epoch=on_epoch
+    )
+    return Teacher(
+        net.eval(),
+        trained,
+        accuracy(net, dataset, dataset.validation),
+        accuracy(net, dataset, dataset.test),
+    )
+
+
+def near_chance(validation: float, classes: int, images: int) -> bool:
+    """Whether an accuracy on `images` validation images is hardly above guessing.
+
+    Hardly: less than three standard errors, or than a twentieth of the way to 1, above 1/classes.
+    """
+    chance = 1 / classes
+    error = math.sqrt(chance * (1 - chance) / images)
+    return validation < chance + max(3 * error, 0.05 * (1 - chance))

@@ -1,0 +1,174 @@
+"""Teachers in the store: weights first, card last, so a teacher exists if its card does."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dass_ray import __version__
+from dass_ray.data.dataset import Dataset
+from dass_ray.errors import UserError
+from dass_ray.kd.checkpoint import Checkpoints
+from dass_ray.kd.teacher import Teacher, near_chance, train_teacher
+from dass_ray.kd.train import OnEpoch, accuracy
+from dass_ray.kd.trained import Trained
+from dass_ray.models.resnet import ResNet
+from dass_ray.models.weights import fingerprint, from_bytes, load_into, to_bytes
+from dass_ray.recipe import TeacherRecipe
+from dass_ray.records import TeacherCard, teacher_id
+from dass_ray.space import Space
+from dass_ray.store.base import NotFound, Store
+
+
+@dataclass(frozen=True)
+class TeacherPlan:
+    """A teacher before it is trained."""
+
+    space: Space
+    recipe: TeacherRecipe
+    seed: int
+
+    def id(self, dataset: Dataset) -> str:
+        """The teacher's identity in the store."""
+        return teacher_id(dataset.card.fingerprint, self.space, self.recipe, self.seed)
+
+
+def find_card(store: Store, teacher: str) -> TeacherCard | None:
+    """The card of a teacher; None where there is none."""
+    try:
+        data = store.get(f"teachers/{teacher}/card.json")
+    except NotFound:
+        return None
+    return TeacherCard.model_validate_json(data)
+
+
+def list_teachers(store: Store) -> list[TeacherCard]:
+    """The cards of all teachers, by data set."""
+    paths = [path for path in store.list("teachers") if path.endswith("/card.json")]
+    cards = [TeacherCard.model_validate_json(store.get(path)) for path in paths]
+    return sorted(cards, key=lambda card: (card.dataset, card.id))
+
+
+def load_net(store: Store, card: TeacherCard) -> ResNet:
+    """The teacher's network in eval mode, on the host."""
+    path = f"teachers/{card.id}/weights.safetensors"
+    net = ResNet(card.space, card.space.teacher, len(card.classes))
+    load_into(net, from_bytes(store.get(path), path), path)
+    return net.eval()
+
+
+def train_into(
+    store: Store,
+    plan: TeacherPlan,
+    dataset: Dataset,
+    *,
+    checkpoints: Checkpoints | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> TeacherCard:
+    """Trains a teacher and commits it; returns the card that is in the store.
+
+    dataset: of the space's image size, on the device that trains.
+    """
+    teacher = train_teacher(
+        plan.space, dataset, plan.recipe, plan.seed, checkpoints=checkpoints, on_epoch=on_epoch
+    )
+    return _commit(store, plan.id(dataset), dataset, teacher, plan.recipe, plan.seed)
+
+
+def import_into(
+    store: Store, space: Space, dataset: Dataset, state: dict[str, Tensor], where: str
+) -> TeacherCard:
+    """Commits given weights of the space's largest network as a teacher of a data set.
+
+    UserError where the weights do not fit, also because of another number of classes.
+    """
+    classes = len(dataset.card.classes)
+    _check_head(state, classes, where)
+    net = ResNet(space, space.teacher, classes)
+    load_into(net, state, where)
+    net.to(dataset.train.images.device).eval()
+    right = {name: accuracy(net, dataset, dataset.splits[name]) for name in ("validation", "test")}
+    teacher = Teacher(net, Trained(), right["validation"], right["test"])
+    identity = f"imported-{fingerprint(state)[:8]}-{dataset.card.fingerprint[:8]}"
+    return _commit(store, identity, dataset, teacher, None, None)
+
+
+def _check_head(state: dict[str, Tensor], classes: int, where: str) -> None:
+    bias = state.get("head.bias", torch.empty(0))
+    if len(bias) not in (0, classes):
+        raise UserError(
+            f"{where} was trained for {len(bias)} classes, the data set has {classes}: "
+            "choose the data set that the teacher knows"
+        )
+
+
+def _commit(
+    store: Store,
+    identity: str,
+    dataset: Dataset,
+    teacher: Teacher,
+    recipe: TeacherRecipe | None,
+    seed: int | None,
+) -> TeacherCard:
+    data = dataset.card
+    classes, images = len(data.classes), len(dataset.validation)
+    card = TeacherCard(
+        id=identity,
+        dataset=data.name,
+        dataset_fingerprint=data.fingerprint,
+        classes=data.classes,
+        space=teacher.net.space,
+        recipe=recipe,
+        seed=seed,
+        fingerprint=fingerprint(teacher.net.state_dict()),
+        validation=teacher.validation,
+        test=teacher.test,
+        near_chance=near_chance(teacher.validation, classes, images),
+        curve=tuple(teacher.trained.curve),
+        seconds=teacher.trained.seconds,
+        code_version=__version__,
+    )
+    weights = f"teachers/{identity}/weights.safetensors"
+    if not store.put(weights, to_bytes(teacher.net.state_dict())):
+        # Another writer was first, or crashed before its card: the weights that are there count.
+        state = from_bytes(store.get(weights), weights)
+        if fingerprint(state) != card.fingerprint:
+            load_into(teacher.net, state, weights)
+            return _commit_card(store, _measured_again(card, teacher.net, dataset))
+    return _commit_card(store, card)
+
+
+def _measured_again(card: TeacherCard, net: ResNet, dataset: Dataset) -> TeacherCard:
+    """The card for other weights of the same plan."""
+    validation = accuracy(net, dataset, dataset.validation)
+    return card.model_copy(
+        update={
+            "fingerprint": fingerprint(net.state_dict()),
+            "validation": validation,
+            "test": accuracy(net, dataset, dataset.test),
+            "near_chance": near_chance(
+                validation, len(dataset.card.classes), len(dataset.validation)
+            ),
+        }
+    )
+
+
+def _commit_card(store: Store, card: TeacherCard) -> TeacherCard:
+    store.put(f"teachers/{card.id}/card.json", card.model_dump_json(indent=1).encode())
+    committed = find_card(store, card.id)
+    assert committed is not None
+    return committed
+
+
+def advice(card: TeacherCard) -> str:
+    """One line for a teacher that stayed near chance: what to change."""
+    lr = card.recipe.lr if card.recipe else None
+    change = (
+        f"try teacher.lr={lr / 5:g}, teacher.warmup=0.2, teacher.min_steps=2000"
+        if lr
+        else "check that its classes and the image normalisation are those of this data set"
+    )
+    return (
+        f"the teacher of {card.dataset!r} stayed near chance "
+        f"({card.validation:.1%} of {len(card.classes)} classes): {change}"
+    )

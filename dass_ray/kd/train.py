@@ -1,0 +1,126 @@
+"""The one training loop: teachers and students differ in the loss alone.
+
+All randomness comes from (seed, epoch), so a run that is resumed at an epoch equals one that was
+never stopped. Letters: B batch, K classes.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dass_ray.data.augment import normalise
+from dass_ray.data.dataset import Dataset, Split
+from dass_ray.kd.checkpoint import Checkpoints, NoCheckpoints
+from dass_ray.kd.trained import Trained
+from dass_ray.kd.views import EVAL_BATCH, batch, view
+from dass_ray.recipe import TrainRecipe
+
+Loss = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""(view index, indices [B], logits [B, K], labels [B]) -> scalar."""
+OnEpoch = Callable[[int, int, float], None]
+"""(epochs done, epochs in all, validation accuracy) is called after every epoch."""
+
+
+def train(
+    net: nn.Module,
+    dataset: Dataset,
+    recipe: TrainRecipe,
+    loss: Loss,
+    *,
+    seed: int,
+    views: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Trains `net` in place; data set and network must be on one device.
+
+    views: epochs show the fixed views 0..views-1 in turn; None shows a new view every epoch.
+    A loss that is not finite ends the training with status "diverged": a result, not an error.
+    """
+    checkpoints = checkpoints or NoCheckpoints()
+    epochs = recipe.epochs_for(len(dataset.train))
+    steps = epochs * steps_per_epoch(len(dataset.train), recipe)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=recipe.lr, momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0, weight_decay=recipe.weight_decay, fused=True,
+    )  # fmt: skip
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, recipe))
+    state = checkpoints.load(net, optimizer, schedule) or Trained()
+    for epoch in range(len(state.curve), epochs):
+        started = time.perf_counter()
+        index = (seed << 20) + epoch if views is None else epoch % views
+        mean_loss = _epoch(net, dataset, recipe, loss, optimizer, schedule, seed, epoch, index)
+        if not math.isfinite(mean_loss):
+            state.status = "diverged"
+            break
+        state.curve.append(accuracy(net, dataset, dataset.validation))
+        state.seconds += time.perf_counter() - started
+        if on_epoch:
+            on_epoch(epoch + 1, epochs, state.curve[-1])
+        checkpoints.save(net, optimizer, schedule, state)
+    return state
+
+
+def _epoch(
+    net: nn.Module,
+    dataset: Dataset,
+    recipe: TrainRecipe,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    seed: int,
+    epoch: int,
+    index: int,
+) -> float:
+    """One pass in an order drawn from (seed, epoch); returns the mean loss."""
+    net.train()
+    draws = view(dataset, recipe, index)
+    total = torch.zeros((), device=dataset.train.images.device)
+    for chosen in _order(len(dataset.train), recipe, seed, epoch):
+        here = chosen.to(dataset.train.images.device)
+        logits = net(batch(dataset, draws, here))
+        value = loss(index, here, logits, dataset.train.labels[here])
+        optimizer.zero_grad()
+        value.backward()
+        if recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+        optimizer.step()
+        schedule.step()
+        total += value.detach()
+    return float(total)
+
+
+def _order(n: int, recipe: TrainRecipe, seed: int, epoch: int) -> Sequence[Tensor]:
+    """Batches of indices in random order; an incomplete last one is left out."""
+    generator = torch.Generator().manual_seed((seed << 20) + epoch)
+    order = torch.randperm(n, generator=generator)
+    used = order[: steps_per_epoch(n, recipe) * recipe.batch_size]
+    return list(used.split(recipe.batch_size))
+
+
+def steps_per_epoch(n: int, recipe: TrainRecipe) -> int:
+    """Optimiser steps in one pass over n images; at least one."""
+    return max(1, n // recipe.batch_size)
+
+
+def rate(step: int, steps: int, recipe: TrainRecipe) -> float:
+    """The learning rate at a step as a share of `lr`: linear warm-up, then cosine to zero."""
+    warm = recipe.warmup * steps
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / (steps - warm))))
+
+
+@torch.no_grad()
+def accuracy(net: nn.Module, dataset: Dataset, split: Split) -> float:
+    """Share of a split's images whose largest logit is their label's, in eval mode."""
+    net.eval()
+    right = torch.zeros((), dtype=torch.long, device=split.labels.device)
+    parts = zip(split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH), strict=True)
+    for images, labels in parts:
+        logits = net(normalise(images, dataset.mean, dataset.std))
+        right += (logits.argmax(dim=1) == labels).sum()
+    return float(right) / len(split)

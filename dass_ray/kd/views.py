@@ -1,0 +1,54 @@
+"""Fixed augmented views of a training set, and a teacher's logits on them.
+
+A view is one random crop and flip of every training image, drawn from a seed alone. All students
+of a task see the same views, so the teacher runs once a view and not once a training step.
+Letters: V views, N images, B batch, K classes.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dass_ray.data.augment import Draws, crop, draw, normalise
+from dass_ray.data.dataset import Dataset
+from dass_ray.recipe import KDRecipe, TrainRecipe
+
+EVAL_BATCH = 1024  # images; activations of the paper's teacher then stay under 4 GiB
+
+
+def view(dataset: Dataset, recipe: TrainRecipe, index: int) -> Draws:
+    """The crops and flips of view `index` for all N training images."""
+    generator = torch.Generator().manual_seed(index)
+    return draw(len(dataset.train), recipe.crop_padding, recipe.flip, generator)
+
+
+def batch(dataset: Dataset, draws: Draws, chosen: Tensor) -> Tensor:
+    """Normalised float32 images [B, 3, H, W] of a view; `chosen`: indices [B] on the device."""
+    images = crop(dataset.train.images[chosen], draws[chosen.cpu()])
+    return normalise(images, dataset.mean, dataset.std)
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """A teacher's logits on the fixed views of one data set: float16 [V, N, K], on the host."""
+
+    logits: Tensor
+
+
+@torch.no_grad()
+def soft_labels(teacher: nn.Module, dataset: Dataset, recipe: KDRecipe) -> SoftLabels:
+    """Runs the teacher, in eval mode, once over every view that the recipe will show.
+
+    The data set and the teacher must be on the same device.
+    """
+    teacher.eval()
+    n = len(dataset.train)
+    shown = min(recipe.views, recipe.epochs_for(n))
+    out = []
+    for v in range(shown):
+        draws = view(dataset, recipe, v)
+        parts = torch.arange(n, device=dataset.train.images.device).split(EVAL_BATCH)
+        logits = [teacher(batch(dataset, draws, part)).half().cpu() for part in parts]
+        out.append(torch.cat(logits))
+    return SoftLabels(torch.stack(out))

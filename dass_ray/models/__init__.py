@@ -1,0 +1,1 @@
+"""Layer 1: the networks, as torch modules built from specs."""

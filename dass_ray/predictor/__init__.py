@@ -1,0 +1,1 @@
+"""Layer 2: the meta-learned predictor of accuracy after distillation. No Ray."""

@@ -1,0 +1,85 @@
+"""Stores: complete objects in a local folder, in S3 or on any file system pyarrow knows."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from dass_ray.errors import UserError
+from dass_ray.store.base import PROBE_FOLDER, Store
+from dass_ray.store.local import LocalStore
+
+# The backends of clouds are imported where they are used: boto3 and pyarrow take 0.4 s and 0.2 s,
+# which no user of a local store should wait for at each command.
+# ruff: noqa: PLC0415
+
+
+def open_store(uri: str, *, write: bool = True) -> Store:
+    """Return the store at `./folder`, `file:///folder`, `s3://bucket/prefix` or a pyarrow URI.
+
+    With `write`, makes a missing local folder and probes the store with two puts. Without, nothing
+    is changed, and a store in the cloud is first asked when it is first used.
+
+    Raises `UserError` if the store cannot be reached or written, if it is a local folder that is
+    missing (without `write`), or if its server ignores conditional puts.
+    """
+    scheme = _scheme(uri)
+    if scheme in ("", "file"):
+        return _open_local(_folder(uri, scheme), write)
+    store = _connect(uri, scheme)
+    if write:
+        probe(store)
+    return store
+
+
+def probe(store: Store) -> None:
+    """Put two objects under one new path; raise `UserError` unless the second one is refused."""
+    path = f"{PROBE_FOLDER}/{uuid4().hex}"
+    created = store.put(path, b"first")
+    try:
+        replaced = store.put(path, b"second")
+    finally:
+        store.delete(path)
+    if replaced or not created:
+        from dass_ray.store.s3_errors import USE_ANOTHER_SERVER
+
+        raise UserError(f"{store.uri}: the server ignores conditional puts: {USE_ANOTHER_SERVER}")
+
+
+def _connect(uri: str, scheme: str) -> Store:
+    if scheme == "s3":
+        from dass_ray.store.s3 import S3Store
+
+        return S3Store(uri)
+    from dass_ray.store.arrow import ArrowStore
+
+    return ArrowStore.connect(uri)
+
+
+def _open_local(folder: Path, write: bool) -> Store:
+    store = LocalStore(folder)
+    if not write:
+        store.check()
+        return store
+    store.prepare()
+    probe(store)
+    return store
+
+
+def _scheme(uri: str) -> str:
+    """Return the scheme in lower case, "" for a path. Refuse `s3:/x`, which is likely a slip."""
+    match = re.match(r"([a-z][a-z0-9+.-]+):(//)?", uri, re.IGNORECASE)
+    if match and not match[2]:
+        raise UserError(f"store {uri!r}: write {match[1]}://... for a URI, ./{uri} for a folder")
+    return match[1].lower() if match else ""
+
+
+def _folder(uri: str, scheme: str) -> Path:
+    parts = urlsplit(uri) if scheme else None
+    if parts and (parts.netloc not in ("", "localhost") or parts.query or parts.fragment):
+        raise UserError(f"store {uri!r}: write file:///absolute/path")
+    path = unquote(parts.path) if parts else uri
+    if not path or "\0" in path:
+        raise UserError(f"store {uri!r}: name a folder, such as ./store")
+    return Path(os.path.abspath(Path(path).expanduser()))
