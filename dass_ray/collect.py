@@ -1,34 +1,26 @@
 """Meta-dataset generation: many real KD runs of many tasks, resumable at any moment."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import ray
 
 from dass_ray import ledger
-from dass_ray.actors import kd_worker
+from dass_ray.actors import board, kd_worker
 from dass_ray.actors.pool import WINDOW, bounded
-from dass_ray.actors.session import slots
-from dass_ray.config import CollectConfig, Resources
+from dass_ray.actors.session import ray_session, slots
+from dass_ray.config import CollectConfig, StoreConfig
 from dass_ray.data.builtin import resolve
 from dass_ray.errors import UserError
 from dass_ray.frozen import content_hash
-from dass_ray.kd.teachers import TeacherPlan, advice
+from dass_ray.kd.teachers import TeacherPlan, advice, find_card
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Space, Spec
 from dass_ray.store import open_store
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Runs of the plan: how many have a row, how many there are, and the rows that just came."""
-
-    done: int
-    total: int
-    rows: Sequence[RunRow]
+from dass_ray.watch import Silent, Watcher
 
 
 def students(config: CollectConfig, dataset: str) -> list[Spec]:
@@ -64,52 +56,79 @@ def shards(runs: Sequence[Run], size: int) -> list[list[Run]]:
     return out
 
 
-def train_teachers(config: CollectConfig) -> list[TeacherCard]:
-    """The teachers of all data sets and seeds, trained where the store lacks them."""
+def train_teachers(config: CollectConfig, watcher: Watcher) -> list[TeacherCard]:
+    """The teachers of all data sets and seeds, trained where the store lacks them.
+
+    UserError for one that stayed near chance: its students would tell nothing.
+    """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
-    wanted = []
-    for name in config.datasets:
-        resolve(store, name)  # writes built-in sets, and fails before any training
-        wanted += [
-            (name, TeacherPlan(config.space, config.teacher, seed)) for seed in config.teacher_seeds
-        ]
-    train = kd_worker.remote(kd_worker.train_teacher, demand)
-    cards: dict[tuple[str, int], TeacherCard] = {}
-    for (name, teacher), result in bounded(
-        wanted, lambda item: train(config.store, *item), WINDOW * slots(demand)
+    plans = [TeacherPlan(config.space, config.teacher, seed) for seed in config.teacher_seeds]
+    wanted, epochs = [], 0
+    for name in config.datasets:  # writes built-in sets, and fails before any training
+        data = resolve(store, name)
+        wanted += [(name, teacher, find_card(store, teacher.id(data))) for teacher in plans]
+        epochs += len(plans) * config.teacher.epochs_for(len(data.train))
+    watcher.phase("training teachers (epochs)", epochs)
+    shared, train = board.start(), kd_worker.remote(kd_worker.train_teacher, demand)
+    cards = {(name, plan): card for name, plan, card in wanted if card}
+    before = sum(len(card.curve) for card in cards.values())
+
+    def idle() -> None:
+        newest = ray.get(shared.read.remote())
+        best = max((accuracy for _, _, accuracy in newest.values()), default=0.0)
+        done = before + sum(done for done, _, _ in newest.values())
+        watcher.step(done, f"best validation {best:.1%}" if newest else "")
+
+    for (name, plan), result in bounded(
+        [(name, plan) for name, plan, card in wanted if not card],
+        lambda item: train(config.store, *item, shared),
+        WINDOW * slots(demand),
+        idle,
     ):
         if isinstance(result, Exception):
             raise UserError(f"the teacher of {name!r} could not be trained: {_short(result)}")
-        if result.near_chance:
-            raise UserError(advice(result))
-        cards[name, teacher.seed] = result
-    return [cards[name, teacher.seed] for name, teacher in wanted]
+        cards[name, plan] = result
+    idle()
+    ray.kill(shared)
+    for card in cards.values():
+        if card.near_chance:
+            raise UserError(advice(card))
+    return [cards[name, plan] for name, plan, _ in wanted]
 
 
 def distil_all(
-    uri: str,
+    config: StoreConfig,
     runs: Sequence[Run],
-    resources: Resources,
+    watcher: Watcher,
     *,
     shard: int,
     keep_weights: bool = False,
-) -> Iterator[list[RunRow]]:
-    """Distils the runs that have no row yet; yields rows as their parts are committed."""
-    done = ledger.done(open_store(uri))
+) -> None:
+    """Distils the runs that have no row yet; each shard's rows are committed when it is done."""
+    store, demand = open_store(config.store), kd_worker.demand(config.resources)
+    done = ledger.done(store)
     missing = [run for run in runs if run.key not in done]
-    demand = kd_worker.demand(resources)
-    labels = _SoftLabels(uri, demand)
+    count = len(runs) - len(missing)
+    watcher.phase("distilling students", len(runs))
+    watcher.step(count, "")
+    labels = _SoftLabels(config.store, demand)
     distil = kd_worker.remote(kd_worker.distil_shard, demand)
     for group, result in bounded(
         shards(missing, shard),
-        lambda group: distil(uri, group, labels.of(group[0]), keep_weights),
+        lambda group: distil(config.store, group, labels.of(group[0]), keep_weights),
         WINDOW * slots(demand),
     ):
         if isinstance(result, Exception):
             raise UserError(
                 f"distilling {group[0].spec} on {group[0].teacher.dataset} failed: {_short(result)}"
             )
-        yield result
+        count += len(result)
+        watcher.step(count, _note(result[-1]))
+
+
+def _note(row: RunRow) -> str:
+    accuracy = "diverged" if row.validation is None else f"validation {row.validation:.1%}"
+    return f"{row.dataset} {row.spec} {accuracy}"
 
 
 class _SoftLabels:
@@ -119,9 +138,9 @@ class _SoftLabels:
 
     def __init__(self, uri: str, demand: dict[str, float]) -> None:
         self.uri, self.make = uri, kd_worker.remote(kd_worker.make_soft_labels, demand)
-        self.refs: dict[tuple[str, KDRecipe], ray.ObjectRef] = {}
+        self.refs: dict[tuple[str, KDRecipe], Any] = {}
 
-    def of(self, run: Run) -> "ray.ObjectRef":
+    def of(self, run: Run) -> Any:  # noqa: ANN401 - Ray's references have no type
         """The soft labels that a run needs."""
         key = (run.teacher.id, run.recipe)
         if key not in self.refs:
@@ -131,15 +150,13 @@ class _SoftLabels:
         return self.refs[key]
 
 
-def collect(config: CollectConfig) -> Iterator[Progress]:
-    """Trains missing teachers, then distils all missing runs; yields progress after each part."""
-    runs = plan(config, train_teachers(config))
-    done = ledger.done(open_store(config.store)) & {run.key for run in runs}
-    count = len(done)
-    yield Progress(count, len(runs), [])
-    for rows in distil_all(config.store, runs, config.resources, shard=config.shard):
-        count += len(rows)
-        yield Progress(count, len(runs), rows)
+def collect(config: CollectConfig, watcher: Watcher | None = None) -> int:
+    """Trains missing teachers, then distils all missing runs; returns the runs of the plan."""
+    watcher = watcher or Silent()
+    with ray_session(config.address):
+        runs = plan(config, train_teachers(config, watcher))
+        distil_all(config, runs, watcher, shard=config.shard)
+    return len(runs)
 
 
 def _short(error: Exception) -> str:

@@ -112,6 +112,19 @@ class CollectConfig(StoreConfig):
     """Runs in one Ray task and one Parquet part."""
     seed: int = Field(default=0, ge=0)
 
+    @classmethod
+    def of_teacher(cls, config: TeacherConfig) -> "CollectConfig":
+        """The one teacher of another configuration, as a meta-dataset's only one."""
+        return cls(
+            store=config.store,
+            address=config.address,
+            resources=config.resources,
+            datasets=(config.dataset,),
+            space=config.space,
+            teacher=config.teacher,
+            teacher_seeds=(config.teacher_seed,),
+        )
+
 
 class MetaTrainConfig(StoreConfig):
     """A predictor: its tasks, its size and how it is meta-trained."""
@@ -140,6 +153,7 @@ class EvaluateConfig(StoreConfig):
     """Rank correlation of a predictor on runs of tasks that it has not seen."""
 
     predictor: str = "shipped"
+    space: SpaceField = MICRO
     datasets: tuple[str, ...] = Field(min_length=1)
 
 

@@ -1,7 +1,8 @@
 """KD on workers: what Ray tasks run to train teachers, make soft labels and distil students.
 
-The functions are plain; `remote` makes Ray tasks of them. Each loads its data set from the store once per worker process. Soft labels are made once per task
-and reach the workers through Ray's object store.
+The functions are plain; `remote` makes Ray tasks of them. Each loads its data set from the store
+once per worker process. Soft labels are made once per task and reach the workers through Ray's
+object store.
 """
 
 import functools
@@ -15,6 +16,7 @@ import ray
 import torch
 
 from dass_ray import __version__, ledger
+from dass_ray.actors import board
 from dass_ray.actors.session import has_gpus
 from dass_ray.config import Resources
 from dass_ray.cost import cost
@@ -31,7 +33,6 @@ from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Spec
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
-
 
 RETRIES = 3  # of a task whose node or worker process was lost
 
@@ -70,14 +71,24 @@ def _teacher(uri: str, card: TeacherCard) -> ResNet:
     return load_net(_store(uri), card).to(device())
 
 
-def train_teacher(uri: str, dataset: str, plan: TeacherPlan) -> TeacherCard:
-    """Trains the planned teacher, unless the store has it, and returns its card."""
+def train_teacher(
+    uri: str,
+    dataset: str,
+    plan: TeacherPlan,
+    progress: Any = None,  # noqa: ANN401 - Ray's actor handles have no type
+) -> TeacherCard:
+    """Trains the planned teacher, unless the store has it, and returns its card.
+
+    progress: handle of a `board.Board` that is told after every epoch, by the teacher's identity.
+    """
     store, data = _store(uri), _dataset(uri, dataset, plan.space.image_size)
     identity = plan.id(data)
     if card := find_card(store, identity):
         return card
     checkpoints = StoreCheckpoints(store, identity)
-    card = train_into(store, plan, data, checkpoints=checkpoints)
+    card = train_into(
+        store, plan, data, checkpoints=checkpoints, on_epoch=board.teller(progress, identity)
+    )
     checkpoints.clear()
     return card
 

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from dass_ray.data import naming, parts
 from dass_ray.data.card import DatasetCard, find_card, read_card, stored_names
-from dass_ray.data.fingerprint import SPLITS, fingerprint, leaked
+from dass_ray.data.fingerprint import fingerprint, leaked
 from dass_ray.data.resize import resize
+from dass_ray.data.splits import SPLITS
 from dass_ray.data.statistics import channel_statistics
 from dass_ray.errors import UserError
 from dass_ray.store.base import Store
 
-MAX_SIZE = 1024  # px; one image has to fit into a part many times
+SIZES = range(2, 1025)  # px; PyTorch cannot shrink to 1, and a part has to hold many images
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,9 @@ def _check(splits: Mapping[str, Split], classes: Sequence[str]) -> None:
     for name, split in splits.items():
         if len(split) == 0:
             raise UserError(f"the {name} split is empty; give it at least one image")
-        if split.images.shape[2:] != (size, size) or not 1 <= size <= MAX_SIZE:
+        if split.images.shape[2:] != (size, size) or size not in SIZES:
             raise UserError(
-                f"images are square, of one size up to {MAX_SIZE} px in all splits, "
+                f"images are square, of one size from {SIZES[0]} to {SIZES[-1]} px in all splits, "
                 f"but {name} has {tuple(split.images.shape[2:])}"
             )
         if not 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(classes):

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-SPLITS = ("train", "validation", "test")
+from dass_ray.data.splits import SPLITS
+
 _VERSION = 1  # of the byte layout hashed below; a change makes every data set a new one
 _CHUNK = 4096  # images
 

@@ -10,7 +10,7 @@ import numpy as np
 from dass_ray.data.decode import EncodedImage, EncodedSplit
 from dass_ray.data.labels import to_classes
 from dass_ray.data.source import Source
-from dass_ray.data.splits import split_named
+from dass_ray.data.splits import SPLITS, split_named
 from dass_ray.errors import UserError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
@@ -55,7 +55,7 @@ def _split_folders(source: Path) -> dict[str, Path]:
     # A class may be called "test" or "train". It is a split if another one lies beside it, or
     # nothing else, or if it is a train with directories of its own. What else lies beside splits
     # (annotations, say) is not read.
-    alone = sum(map(len, by_split.values())) == len(folders)
+    alone = len(by_split) == 1 and sum(map(len, by_split.values())) == len(folders)
     if len(by_split) < 2 and not alone and not any(map(_folders, by_split.get("train", []))):
         return {"train": source}
     for split, found in by_split.items():
@@ -66,7 +66,7 @@ def _split_folders(source: Path) -> dict[str, Path]:
             )
     if "train" not in by_split:
         raise UserError(f"{source} has no train directory beside {folders[0].name}; add one")
-    return {split: found[0] for split, found in by_split.items()}
+    return {split: by_split[split][0] for split in SPLITS if split in by_split}
 
 
 def _class_files(folder: Path) -> dict[str, list[Path]]:

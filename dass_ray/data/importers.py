@@ -7,15 +7,14 @@ import numpy as np
 import torch
 
 from dass_ray.data.card import DatasetCard
-from dass_ray.data.dataset import MAX_SIZE, Split, write_dataset
-from dass_ray.data.fingerprint import SPLITS
+from dass_ray.data.dataset import SIZES, Split, write_dataset
 from dass_ray.data.folder import read_folder
 from dass_ray.data.labels import check_enough, check_same_classes
 from dass_ray.data.naming import is_built_in, stored_name
 from dass_ray.data.npz import read_npz
 from dass_ray.data.parquet import parquet_files, read_parquet
 from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Source, Unreadable
-from dass_ray.data.splits import carve
+from dass_ray.data.splits import SPLITS, carve
 from dass_ray.errors import UserError
 from dass_ray.store.base import Store
 
@@ -44,12 +43,12 @@ def import_images(
     stored_name(name)
     if is_built_in(name):
         raise UserError(f"{name!r} is the name of a built-in data set; choose another name")
-    if image_size is not None and not 1 <= image_size <= MAX_SIZE:
-        raise UserError(f"image size {image_size} is out of range; choose 1 to {MAX_SIZE} px")
+    if image_size is not None and image_size not in SIZES:
+        raise UserError(f"images of {image_size} px: choose {SIZES[0]} to {SIZES[-1]} px")
     if seed < 0:
         raise UserError(f"seed {seed} is negative; choose 0 or more")
     try:
-        found = recognise(source.expanduser())
+        found = recognise(source.expanduser().absolute())
         check_enough(found.classes, {split: raw.labels for split, raw in found.splits.items()})
         size = image_size or _natural_size(found)
         splits, skipped = _decode(found, size, skip_corrupt, on_progress)

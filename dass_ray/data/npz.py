@@ -1,6 +1,7 @@
 """NumPy archives: arrays of images and labels."""
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,16 +73,17 @@ def read_npz(source: Path) -> Source:
 
 
 def _load(source: Path) -> dict[str, Array]:
+    if not zipfile.is_zipfile(source):
+        raise UserError(f"{source} is no npz archive; save one with numpy.savez")
     try:
         with np.load(source, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except ValueError as error:
-        if "Object arrays" in str(error) or "allow_pickle" in str(error):
-            advice = "it holds Python objects, which can run code: save plain number arrays"
+            found = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if "Object arrays" in str(error):
+            advice = "it holds Python objects, which can run code; save arrays of numbers"
             raise UserError(f"{source} is not read: {advice}") from None
-        raise UserError(f"{source} is no readable npz archive: {error}") from None
-    except (zipfile.BadZipFile, EOFError, OSError, AttributeError) as error:
-        raise UserError(f"{source} is no readable npz archive ({error}); save it anew") from None
+        raise UserError(f"{source} is damaged ({error}); save or fetch it again") from None
+    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
 
 
 def _pairs(source: Path, arrays: dict[str, Array]) -> dict[str, tuple[Array, Array]]:

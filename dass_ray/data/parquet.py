@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from dass_ray.data.decode import EncodedImage, EncodedSplit
 from dass_ray.data.labels import to_classes
 from dass_ray.data.source import Source
-from dass_ray.data.splits import split_named
+from dass_ray.data.splits import SPLITS, split_named
 from dass_ray.errors import UserError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -63,7 +63,7 @@ def _split_files(source: Path) -> dict[str, list[Path]]:
     unnamed = by_split.pop(None, [])
     if not by_split:
         return {"train": unnamed}
-    named = {str(split): found for split, found in by_split.items()}
+    named = {split: by_split[split] for split in SPLITS if split in by_split}
     if unnamed or "train" not in named:
         wrong = f"{unnamed[0].name} has no split" if unnamed else "there is no train file"
         raise UserError(f"{source}: {wrong}; name the files train*, validation*, test*.parquet")

@@ -15,7 +15,7 @@ PART_BYTES = 64 * 2**20
 _OVERHEAD = 2**20  # left free for Parquet's own bytes, should the pixels not compress at all
 
 
-class Damaged(Exception):  # noqa: N818 - the state of the data, not of the program
+class Damaged(Exception):
     """The store holds something else than what was written. No ValueError: those are for users."""
 
 

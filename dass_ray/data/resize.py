@@ -10,11 +10,13 @@ CHUNK_PIXELS = 2**24  # of input: bounds the memory beside input and output to s
 def resize(images: Tensor, size: int) -> Tensor:
     """Images resized to a square by a triangle filter as wide as the shrink factor (no aliasing).
 
-    images: uint8 [N,3,H,W]; returns uint8 [N,3,size,size] on the same device, the same tensor if
-    it has that size already. PyTorch's 8-bit kernel computes in integers on the CPU, wherever the
-    images are: every machine gets the same pixels (and 15 times faster than in float32).
+    images: uint8 [N,3,H,W]; size: 2 or more px; returns uint8 [N,3,size,size] on the same device,
+    the same tensor if it has that size already. Wherever the images are, PyTorch's 8-bit kernel
+    for CPUs is used: it computes in integers, so that every machine gets the same pixels, and 15
+    times faster than in float32.
     """
     assert images.dtype == torch.uint8, images.dtype
+    assert size > 1, size  # PyTorch 2.13 fails on it
     count, channels, height, width = images.shape
     if (height, width) == (size, size):
         return images

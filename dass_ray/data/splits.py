@@ -6,6 +6,7 @@ import numpy as np
 
 from dass_ray.data.source import Labels
 
+SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.15  # share of each class that goes into each carved split
 _SYNONYMS = {
     "train": "train",

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
 from dass_ray.config import MetaTrainConfig
+from dass_ray.cost import Cost
 from dass_ray.predictor.encode import Students, Task
 from dass_ray.predictor.model import Network, Params, Predictor, adapt
 
@@ -24,12 +25,13 @@ OnProgress = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class TaskRuns:
-    """The finished runs of one task: inputs of N students and their accuracies [N] in [0, 1]."""
+    """The finished runs of one task: inputs and costs of N students, accuracies [N] in [0, 1]."""
 
     name: str
     task: Task
     students: Students
     accuracy: Tensor
+    costs: Cost
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ TEMP_FOLDER = ".tmp"  # objects being written
 PROBE_FOLDER = "_probe"  # objects of `dass_ray.store.open_store`'s check of the server
 
 
-class NotFound(KeyError):  # noqa: N818 - the name of the condition, as in `FileNotFoundError`
+class NotFound(KeyError):
     """No object under this path."""
 
     def __str__(self) -> str:

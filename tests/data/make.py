@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from dass_ray.data.dataset import Split
 
-COLOURS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
+few = settings(max_examples=40, deadline=None)  # enough here, and the machine may be busy
 
 
 def split(count=6, size=4, classes=3, seed=0):
@@ -53,7 +54,7 @@ def write_folder(root: Path, counts, side=8):
     return root
 
 
-def write_parquet(path: Path, labels, *, side=8, seed=0, metadata=None, **columns):
+def write_parquet(path: Path, labels, /, *, side=8, seed=0, metadata=None, **columns):
     """Images as struct<bytes, path> and labels; `columns` replaces or, with None, drops some."""
     path.parent.mkdir(parents=True, exist_ok=True)
     images = [

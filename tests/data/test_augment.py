@@ -1,11 +1,12 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dass_ray.data.augment import augment, crop, draw, normalise
+from dass_ray.data.statistics import channel_statistics
 
-from .make import split
+from .make import few, split
 
 
 def generator(seed):
@@ -26,7 +27,7 @@ def one_by_one(images, draws):
     return out
 
 
-@settings(deadline=None)
+@few
 @given(
     st.integers(1, 9), st.integers(1, 7), st.integers(1, 7), st.integers(0, 4), st.booleans(),
     st.integers(0, 99),
@@ -86,8 +87,6 @@ def test_normalise():
 
 
 def test_normalised_train_images_have_mean_0_and_deviation_1():
-    from dass_ray.data.statistics import channel_statistics
-
     images = split(50, size=8).images
     out = normalise(images, *channel_statistics(images)).transpose(0, 1).flatten(1)
     assert out.mean(1).abs().max() < 1e-5

@@ -1,7 +1,6 @@
 import hashlib
 import json
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from dass_ray.data import fingerprint as module
 from dass_ray.data.fingerprint import SPLITS, fingerprint, leaked
 
-from .make import splits
+from .make import few, splits
 
 CLASSES = ("a", "b", "c")
 
@@ -37,6 +36,7 @@ def test_memory_layout_chunks_and_order_of_the_splits_do_not_matter(monkeypatch)
     assert fingerprint(list(CLASSES), dict(reversed(last.items()))) == before
 
 
+@few
 @given(st.sampled_from(SPLITS), st.integers(0, 3 * 3 * 4 * 4 - 1), st.integers(1, 255))
 def test_changes_with_one_pixel(split, position, step):
     some = content()
@@ -64,11 +64,12 @@ def test_changes_with_classes_and_with_the_cut_between_splits():
     assert fingerprint(CLASSES, some | moved) != before
 
 
+@few
 @given(st.lists(st.integers(0, 5)), st.lists(st.integers(0, 5)), st.lists(st.integers(0, 5)))
 def test_leaked_counts_held_out_images_seen_in_an_earlier_split(train, validation, test):
     lists = dict(zip(SPLITS, (train, validation, test), strict=True))
     images = {
-        name: torch.from_numpy(np.array(some, dtype=np.uint8).reshape(-1, 1, 1, 1)).repeat(1, 3, 2, 2)
+        name: torch.tensor(some, dtype=torch.uint8).view(-1, 1, 1, 1).repeat(1, 3, 2, 2)
         for name, some in lists.items()
     }
     expected = sum(v in train for v in validation) + sum(v in train + validation for v in test)

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from dass_ray.data.naming import is_built_in, is_name, stored_name, textures_seed, unknown_name
 from dass_ray.errors import UserError
 
+from .make import few
+
 
 @pytest.mark.parametrize("name", ["a", "Tiny_ImageNet-0.v2", "..a", "7", "x" * 100, "digits"])
 def test_good_names_are_stored_as_they_are(name):
@@ -21,6 +23,7 @@ def test_bad_names_are_refused(name):
         stored_name(name)
 
 
+@few
 @given(st.text())
 def test_a_stored_name_is_one_path_component(name):
     if is_name(name):
@@ -29,6 +32,7 @@ def test_a_stored_name_is_one_path_component(name):
         assert stored not in ("", ".", "..")
 
 
+@few
 @given(st.integers(0, 10**18 - 1))
 def test_textures(seed):
     for name in (f"textures:{seed}", f"textures-{seed}"):

@@ -1,4 +1,5 @@
 import io
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from dass_ray.data.parts import PART_BYTES, Damaged, decode, encode, ranges
 
-from .make import split
+from .make import few, split
 
 
 def test_round_trip():
@@ -28,17 +29,15 @@ def test_other_programs_can_read_a_part():
     assert table["label"].type == pa.int32()
     raw = np.frombuffer(table["image"][1].as_py(), dtype=np.uint8).reshape(5, 5, 3)
     assert (raw == some.images[1].permute(1, 2, 0).numpy()).all()
-    assert pq.ParquetFile(io.BytesIO(encode(some.images, some.labels))).metadata.row_group(0).column(
-        0
-    ).compression == "ZSTD"  # fmt: skip
 
 
+@few
 @given(st.integers(1, 200_000), st.integers(1, 1024))
 def test_ranges_cover_all_rows_once(count, size):
     cut = list(ranges(count, size))
     assert cut[0][0] == 0
     assert cut[-1][1] == count
-    assert all(end == first for (_, end), (first, _) in zip(cut, cut[1:], strict=False))
+    assert all(end == first for (_, end), (first, _) in pairwise(cut))
     assert all((end - first) * (3 * size * size + 4) <= PART_BYTES for first, end in cut)
 
 

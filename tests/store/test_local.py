@@ -59,10 +59,14 @@ try:
 except UserError as error:
     print(error)
 """
-needs_mount = pytest.mark.skipif(
-    os.getuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0,
-    reason="only root may mount",
-)
+
+
+def may_mount():
+    command = shutil.which("unshare")
+    return command and subprocess.run([command, "-m", "true"], check=False).returncode == 0
+
+
+needs_mount = pytest.mark.skipif(not may_mount(), reason="mounting a disk takes root on Linux")
 
 
 @pytest.fixture

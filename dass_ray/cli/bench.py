@@ -1,0 +1,45 @@
+"""`dass-ray bench`: our figure, the plain way's in the same run, and the ratio."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dass_ray.space import preset
+
+app = typer.Typer(no_args_is_help=True, help="Measure speed as ratios within one run.")
+Rounds = Annotated[int, typer.Option(min=1, help="Calls of each way; the median counts.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, as the last line.")]
+
+
+@app.command()
+def scoring(
+    space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    students: Annotated[int, typer.Option(min=1, help="Students in one batch.")] = 64,
+    rounds: Rounds = 3,
+    as_json: Json = False,
+) -> None:
+    """Functional embeddings of students a second: one masked pass, against one at a time."""
+    from dass_ray.bench.scoring import scoring  # noqa: PLC0415 - torch takes a second
+
+    _show(scoring(preset(space), students, rounds), as_json)
+
+
+@app.command()
+def kd(rounds: Rounds = 3, as_json: Json = False) -> None:
+    """Distillation: soft labels made once, against a teacher forward in every step."""
+    from dass_ray.bench.kd import kd  # noqa: PLC0415 - torch takes a second
+
+    _show(kd(rounds), as_json)
+
+
+def _show(figures: dict[str, float], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures))
+        return
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.4g}")
+    Console().print(table)

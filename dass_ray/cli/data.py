@@ -1,0 +1,69 @@
+"""`dass-ray data`: data sets into the store, and what is there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dass_ray.cli.options import StoreUri, store_uri
+from dass_ray.cli.progress import Bars
+from dass_ray.store import open_store
+
+app = typer.Typer(no_args_is_help=True, help="Import images into the store; list what is there.")
+
+
+@app.command("import")
+def import_(
+    name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
+    source: Annotated[Path, typer.Argument(help="Image folder, Parquet file or folder, or npz.")],
+    store: StoreUri = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Side in px of the stored images [their own, if one and <= 64; else 64]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the splits that the source lacks.")] = 0,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave unreadable images out and count them.")
+    ] = False,
+) -> None:
+    """Import images with their classes.
+
+    SOURCE is a folder with one folder of images for each class (optionally below train/,
+    validation/ and test/), Parquet in the Hugging Face image convention, or an npz archive with
+    x_train and y_train. Splits that are missing are taken from train, 15% each, by class.
+    """
+    from dass_ray.data.importers import import_images  # noqa: PLC0415 - torch takes a second
+
+    console = Console()
+    with Bars(console) as bars:
+        bars.phase("reading images", 0)
+        card = import_images(
+            open_store(store_uri(store)), name, source,
+            image_size=size, seed=seed, skip_corrupt=skip_corrupt, on_progress=bars.fraction,
+        )  # fmt: skip
+    counts = ", ".join(f"{count:,} {split}" for split, count in card.counts.items())
+    console.print(
+        f"{card.name}: {len(card.classes)} classes, {card.image_size} px, {counts} images",
+        highlight=False,
+    )
+    if card.skipped:
+        console.print(f"{card.skipped} unreadable images were left out")
+    if card.leaked:
+        console.print(f"[yellow]{card.leaked} images stand in more than one split")
+
+
+@app.command("list")
+def list_(store: StoreUri = None) -> None:
+    """List the data sets in the store; `digits` and `textures:<seed>` are built in."""
+    from dass_ray.data.dataset import list_datasets  # noqa: PLC0415 - torch takes a second
+
+    table = Table("name", "classes", "px", "train", "validation", "test", "fingerprint", "source")
+    for card in list_datasets(open_store(store_uri(store), write=False)):
+        counts = [f"{card.counts[split]:,}" for split in ("train", "validation", "test")]
+        table.add_row(
+            card.name, str(len(card.classes)), str(card.image_size), *counts,
+            card.fingerprint[:12], card.source,
+        )  # fmt: skip
+    Console().print(table)

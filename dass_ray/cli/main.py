@@ -1,0 +1,71 @@
+"""The `dass-ray` command: its verbs, and how errors reach a person."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dass_ray import __version__
+from dass_ray.cli import bench, data, predictor, runs, search, teacher
+from dass_ray.errors import UserError
+
+INTERRUPTED = 130  # what shells give for Ctrl-C
+
+app = typer.Typer(
+    name="dass-ray",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help=(
+        "Finds the student network that will be best **after distillation** from your teacher "
+        "on your data.\n\n"
+        "First steps: `dass-ray search --config configs/quickstart.yaml`, or with your images: "
+        "`dass-ray data import NAME FOLDER`, then `dass-ray search --set dataset=NAME`."
+    ),
+)
+app.add_typer(data.app, name="data")
+app.add_typer(teacher.app, name="teacher")
+for command in (
+    runs.collect, predictor.meta_train, predictor.evaluate, search.search, search.report,
+    search.export, runs.runs, runs.status,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(bench.app, name="bench")
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"dass-ray {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: one line and exit code 2 for a UserError, 130 for Ctrl-C."""
+    console = Console(stderr=True)
+    try:
+        app()
+    except UserError as error:
+        console.print(f"[bold red]error:[/] {_escaped(error)}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from the store", soft_wrap=True)
+        sys.exit(INTERRUPTED)
+
+
+def _escaped(error: UserError) -> str:
+    return str(error).replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    main()

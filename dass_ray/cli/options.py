@@ -1,0 +1,44 @@
+"""Options that commands share, and the configuration they make."""
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from dass_ray.config import StoreConfig, load
+
+C = TypeVar("C", bound=StoreConfig)
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="YAML file; see configs/ for examples.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="One setting, as in kd.epochs=10."),
+]
+StoreUri = Annotated[
+    str | None,
+    typer.Option("--store", help="./folder, file:///folder or s3://bucket/prefix [./store]"),
+]
+Address = Annotated[
+    str | None, typer.Option("--address", help="Ray cluster; by default one is started here.")
+]
+
+
+def configured(
+    model: type[C],
+    file: Path | None,
+    settings: list[str] | None,
+    store: str | None,
+    address: str | None = None,
+    **given: object,
+) -> C:
+    """The configuration of a file, then settings, then the options that were given."""
+    options = {"store": store, "address": address, **given}
+    extra = [f"{key}={value}" for key, value in options.items() if value is not None]
+    return load(model, file, [*(settings or []), *extra])
+
+
+def store_uri(store: str | None) -> str:
+    """The store of commands without a config."""
+    return store or "./store"

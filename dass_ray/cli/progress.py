@@ -1,0 +1,88 @@
+"""Progress of long work: a bar with rate and time left, or plain lines where there is no terminal.
+
+Lines are meant for logs: at most one in `LINE_S` seconds, and one at the end of each phase.
+"""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+LINE_S = 15.0
+
+
+class Bars:
+    """A `pipeline.Watcher` that shows phases and steps to a person."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.name, self.total = console, "", 0
+        self.task: TaskID | None = None
+        self.started = self.line_at = time.monotonic()
+        self.first = 0
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+
+    def phase(self, name: str, total: int) -> None:
+        """Begins a bar of `total` steps."""
+        self.name, self.total, self.first = name, total, -1
+        self.started = self.line_at = time.monotonic()
+        self.task = self.progress.add_task(name, total=total, rate="", note="")
+        self._line(f"{name}: 0 of {total}")
+
+    def step(self, done: int, note: str) -> None:
+        """Shows that `done` steps are finished; the first call tells what was done before."""
+        assert self.task is not None
+        self.first = done if self.first < 0 else self.first
+        seconds = time.monotonic() - self.started
+        rate = (done - self.first) / seconds if seconds else 0.0
+        shown = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min" if rate else ""
+        self.progress.update(self.task, completed=done, rate=shown, note=note)
+        if done >= self.total or time.monotonic() - self.line_at >= LINE_S:
+            self.line_at = time.monotonic()
+            left = f", {(self.total - done) / rate:.0f} s left" if rate else ""
+            self._line(f"{self.name}: {done} of {self.total} {shown}{left} {note}")
+
+    def fraction(self, done: int, total: int) -> None:
+        """Shows progress of a phase whose number of steps is only known now."""
+        assert self.task is not None
+        self.total = total
+        self.progress.update(self.task, total=total)
+        self.step(done, "")
+
+    def _line(self, text: str) -> None:
+        if not self.console.is_terminal:
+            self.console.print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,97 @@
+"""`dass-ray collect`, `runs` and `status`: filling the store, and asking it."""
+
+import json
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dass_ray import ledger, searches
+from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured, store_uri
+from dass_ray.cli.progress import Bars
+from dass_ray.config import CollectConfig
+from dass_ray.records import ROW_SCHEMA
+from dass_ray.store import open_store
+
+COLUMNS = ("dataset", "spec", "params", "seed", "status", "validation", "test", "seconds", "key")
+
+
+def collect(
+    config: ConfigFile = None,
+    settings: Settings = None,
+    store: StoreUri = None,
+    address: Address = None,
+) -> None:
+    """Generate a meta-dataset: distil many students of many tasks for real.
+
+    Missing teachers are trained first. Stop it at any moment; the same command goes on with what
+    is missing.
+    """
+    from dass_ray.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
+
+    settled = configured(CollectConfig, config, settings, store, address)
+    console = Console()
+    with Bars(console) as bars:
+        total = collect(settled, bars)
+    console.print(f"all {total:,} runs of the plan are in {settled.store}", highlight=False)
+
+
+def runs(
+    store: StoreUri = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Only this one's.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only ok, diverged or failed ones.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Rows to show.")] = 20,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All columns, one JSON object a line.")
+    ] = False,
+) -> None:
+    """Show finished KD runs, the best on validation first."""
+    table = ledger.read(open_store(store_uri(store), write=False))
+    for name, value in (("dataset", dataset and dataset.replace(":", "-")), ("status", status)):
+        table = table if value is None else table.filter(pc.equal(table[name], value))
+    shown = table.sort_by([("validation", "descending")]).slice(0, limit)
+    if as_json:
+        for row in shown.to_pylist():
+            typer.echo(json.dumps(row))
+        return
+    _print(shown, len(table))
+
+
+def _print(rows: pa.Table, total: int) -> None:
+    table = Table(*COLUMNS, caption=f"{len(rows)} of {total:,} runs")
+    for row in rows.select([name for name in ROW_SCHEMA.names if name in COLUMNS]).to_pylist():
+        row |= {"key": row["key"][:12], "seconds": f"{row['seconds']:.0f}"}
+        for name in ("validation", "test"):
+            row[name] = "" if row[name] is None else f"{row[name]:.1%}"
+        table.add_row(*(str(row[name]) for name in COLUMNS))
+    Console().print(table)
+
+
+def status(store: StoreUri = None) -> None:
+    """Show what a store holds: runs by task, and how far each search has come."""
+    opened, console = open_store(store_uri(store), write=False), Console()
+    found = ledger.read(opened, ["dataset", "teacher", "status", "seconds"])
+    counts = found.group_by(["dataset", "teacher", "status"]).aggregate(
+        [("key", "count"), ("seconds", "sum")]
+    )
+    table = Table("data set", "teacher", "status", "runs", "KD hours", title="runs")
+    for row in counts.sort_by([("dataset", "ascending"), ("teacher", "ascending")]).to_pylist():
+        hours = f"{row['seconds_sum'] / 3600:.2f}"
+        table.add_row(row["dataset"], row["teacher"], row["status"], str(row["key_count"]), hours)
+    console.print(table)
+    done = set(found["key"].to_pylist())
+    table = Table("search", "scored", "distilled", "state", title="searches")
+    for identity in searches.ids(opened):
+        card = searches.card(opened, identity)
+        scored = sum(len(batch) for batch in searches.read_batches(opened, identity))
+        chosen = searches.choices(opened, identity)
+        keys = [key for choice in chosen.students for key in choice.keys] if chosen else []
+        state = "finished" if searches.finished(opened, identity) else "unfinished"
+        table.add_row(
+            identity, f"{scored:,} of {card.config.candidates:,}",
+            f"{len(done & set(keys))} of {len(keys) or '?'}", state,
+        )  # fmt: skip
+    console.print(table)

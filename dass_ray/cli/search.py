@@ -1,0 +1,107 @@
+"""`dass-ray search`, `report` and `export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dass_ray import searches
+from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured, store_uri
+from dass_ray.cli.progress import Bars
+from dass_ray.config import SearchConfig
+from dass_ray.errors import UserError
+from dass_ray.report.gather import gather
+from dass_ray.report.html import render
+from dass_ray.report.terminal import summary, table
+from dass_ray.store import open_store
+from dass_ray.store.base import Store
+
+SearchId = Annotated[
+    str | None, typer.Argument(help="The search's identity; the newest one by default.")
+]
+
+
+def search(
+    config: ConfigFile = None,
+    settings: Settings = None,
+    store: StoreUri = None,
+    address: Address = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="A data set's name.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--report", help="HTML file to write [report-<search>.html]")
+    ] = None,
+) -> None:
+    """Find the students that will be best after distillation, and distil the few best.
+
+    Trains the data set's teacher if the store has none, scores `candidates` students within
+    `limits`, distils the best predicted ones and as many random ones, and reports. The same
+    command goes on where it was stopped.
+
+    Examples:
+
+        dass-ray search --config configs/quickstart.yaml
+
+        dass-ray search -d cifar10 -s limits.params=150000 -s verify.top=8
+    """
+    from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
+
+    settled = configured(SearchConfig, config, settings, store, address, dataset=dataset)
+    console = Console()
+    with Bars(console) as bars:
+        identity = pipeline.search(settled, bars)
+    _show(console, open_store(settled.store, write=False), identity, out)
+
+
+def report(
+    search: SearchId = None,
+    store: StoreUri = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="HTML file to write [report-<search>.html]")
+    ] = None,
+) -> None:
+    """Show a search again: the table here, and the report as one HTML file."""
+    opened = open_store(store_uri(store), write=False)
+    _show(Console(), opened, search or _newest(opened), out)
+
+
+def export(
+    search: SearchId = None,
+    store: StoreUri = None,
+    spec: Annotated[
+        str | None, typer.Option(help="Which verified student; by default the best on validation.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("student"),
+) -> None:
+    """Write a verified student: safetensors with a JSON card, and a torch.export program."""
+    from dass_ray.export import export  # noqa: PLC0415 - torch takes a second
+
+    opened = open_store(store_uri(store), write=False)
+    card = export(opened, search or _newest(opened), spec, out)
+    Console().print(
+        f"{out}: student {card.spec}, {card.params:,} parameters, validation "
+        f"{card.validation:.1%}, test {card.test:.1%}",
+        highlight=False,
+    )
+
+
+def _newest(store: Store) -> str:
+    found = [searches.card(store, identity) for identity in searches.ids(store)]
+    if not found:
+        raise UserError(f"no search in {store.uri} yet: start one with `dass-ray search`")
+    return max(found, key=lambda card: card.started_at).id
+
+
+def _show(console: Console, store: Store, identity: str, out: Path | None) -> None:
+    gathered = gather(store, identity)
+    file = out or Path(f"report-{identity}.html")
+    try:
+        file.write_text(render(gathered), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write the report to {file}: {error.strerror}") from None
+    console.print(table(gathered))
+    for line in summary(gathered):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"report: {file}", highlight=False, soft_wrap=True)

@@ -1,0 +1,124 @@
+"""The main job: from a data set and limits to verified students, each stage from the store.
+
+Every stage first looks at what the store has, so the same call goes on where it was stopped.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import ray
+
+from dass_ray import __version__, searches, verify
+from dass_ray.actors import scorer
+from dass_ray.actors.session import ray_session
+from dass_ray.collect import distil_all, train_teachers
+from dass_ray.config import CollectConfig, SearchConfig
+from dass_ray.data.builtin import resolve
+from dass_ray.errors import UserError
+from dass_ray.frozen import content_hash
+from dass_ray.predictor import checkpoint
+from dass_ray.records import TeacherCard
+from dass_ray.search import explore
+from dass_ray.searches import Choices, Finished, SearchCard
+from dass_ray.store import open_store
+from dass_ray.store.base import Store
+from dass_ray.watch import Silent, Watcher
+
+
+def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
+    """Runs a search to its end and returns its identity in the store.
+
+    UserError for bad input, before anything is trained where that can be known.
+    """
+    watcher, clock = watcher or Silent(), _Clock()
+    store = open_store(config.store)
+    data = resolve(store, config.dataset).card
+    config.limits.check(config.space, len(data.classes))
+    predictor, _ = checkpoint.load(store, config.predictor, config.space)
+    with ray_session(config.address):
+        with clock.phase("teacher"):
+            (teacher,) = train_teachers(CollectConfig.of_teacher(config), watcher)
+        card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")
+        actors = scorer.start(config.store, config.predictor, teacher, config.resources)
+        with clock.phase("explore"):
+            watcher.phase("scoring candidates", config.candidates)
+            explore(
+                store, card, actors,
+                lambda done, _, best: watcher.step(done, f"best predicted {best:.1%}"),
+            )  # fmt: skip
+            chosen = _choose(store, card, actors)
+        for actor in actors:
+            ray.kill(actor)  # frees its CPU for distillation
+        with clock.phase("verify"):
+            _distil(config, card, chosen, watcher)
+    end = Finished(finished_at=time.time(), seconds=clock.seconds)
+    searches.write_object(store, end, f"searches/{card.id}/finished.json")
+    return card.id
+
+
+class _Clock:
+    """Wall time by phase, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Measures what happens inside."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+
+def identity(config: SearchConfig) -> str:
+    """The search's name, or its data set and a hash of all that decides its result."""
+    if config.name:
+        return config.name
+    decides = config.model_dump(mode="json", exclude={"store", "address", "resources", "name"})
+    return f"{config.dataset.replace(':', '-')}-{content_hash(decides)[:8]}"
+
+
+def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: str) -> SearchCard:
+    card = SearchCard(
+        id=identity(config),
+        config=config,
+        teacher=teacher,
+        predictor=predictor,
+        started_at=time.time(),
+        code_version=__version__,
+    )
+    there = searches.write_object(store, card, f"searches/{card.id}/card.json")
+    elsewhere = {"store", "address", "resources"}
+    if (
+        there.config.model_dump(exclude=elsewhere) != config.model_dump(exclude=elsewhere)
+        or there.teacher.fingerprint != teacher.fingerprint
+        or there.predictor != predictor
+    ):
+        raise UserError(
+            f"the store has another search called {card.id!r}, with other settings: "
+            "choose another name"
+        )
+    return there
+
+
+def _choose(store: Store, card: SearchCard, actors: Sequence[ray.actor.ActorHandle]) -> Choices:
+    """The students to distil: the store's record, or a new one."""
+    if chosen := searches.choices(store, card.id):
+        return chosen
+    config, space = card.config, card.config.space
+    best = verify.best_predicted(searches.read_batches(store, card.id), config.verify.top)
+    if not best:
+        raise UserError(
+            f"none of the {config.candidates} candidates is within the limits: raise limits.* "
+            "or candidates"
+        )
+    random = verify.drawn_at_random(config, len(card.teacher.classes), best)
+    scored = ray.get(actors[0].score.remote(space.pack([*best, *random])))
+    chosen = verify.choices(card, best, random, scored)
+    return searches.write_object(store, chosen, f"searches/{card.id}/chosen.json")
+
+
+def _distil(config: SearchConfig, card: SearchCard, chosen: Choices, watcher: Watcher) -> None:
+    runs = [run for choice in chosen.students for run in verify.runs(card, choice.spec)]
+    distil_all(config, runs, watcher, shard=1, keep_weights=True)

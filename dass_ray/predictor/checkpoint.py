@@ -1,0 +1,112 @@
+"""Predictor checkpoints: safetensors and a JSON card, in the store or shipped in the package."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+import torch
+
+from dass_ray import __version__
+from dass_ray.config import MetaTrainConfig
+from dass_ray.errors import UserError
+from dass_ray.frozen import Frozen
+from dass_ray.models.weights import fingerprint, from_bytes, to_bytes
+from dass_ray.predictor.meta_train import MetaTrained
+from dass_ray.predictor.model import Network, Params, Predictor
+from dass_ray.records import SCHEMA_VERSION
+from dass_ray.space import Space
+from dass_ray.store.base import NotFound, Store
+
+SHIPPED = "shipped"
+
+
+class PredictorCard(Frozen):
+    """What a predictor is and what it was made of."""
+
+    name: str
+    fingerprint: str  # of the weights
+    space: Space
+    channels: int  # of the activation maps
+    config: MetaTrainConfig
+    runs: Mapping[str, int]  # students learned from, by task
+    validation: Mapping[str, float]  # Spearman, by validation task
+    episode: int
+    scale: float
+    command: str  # that makes it
+    code_version: str = __version__
+    schema_version: int = SCHEMA_VERSION
+
+
+def save(
+    store: Store, found: MetaTrained, config: MetaTrainConfig, runs: Mapping[str, int], command: str
+) -> PredictorCard:
+    """Commits a meta-trained predictor under its config's name; weights first, card last.
+
+    UserError where another predictor has that name.
+    """
+    state = _state(found.predictor)
+    card = PredictorCard(
+        name=config.name,
+        fingerprint=fingerprint(state),
+        space=config.space,
+        channels=config.space.widths[-1],
+        config=config,
+        runs=runs,
+        validation=found.validation,
+        episode=found.episode,
+        scale=found.predictor.scale,
+        command=command,
+    )
+    folder = f"predictors/{config.name}"
+    new = store.put(f"{folder}/{card.fingerprint[:16]}.safetensors", to_bytes(state))
+    if not store.put(f"{folder}/card.json", card.model_dump_json(indent=1).encode()):
+        there = PredictorCard.model_validate_json(store.get(f"{folder}/card.json"))
+        if there.fingerprint != card.fingerprint:
+            if new:
+                store.delete(f"{folder}/{card.fingerprint[:16]}.safetensors")
+            raise UserError(
+                f"{store.uri} has another predictor called {config.name!r}: choose another name"
+            )
+    return card
+
+
+def load(store: Store, name: str, space: Space) -> tuple[PredictorCard, Predictor]:
+    """The predictor of that name, or the shipped one; UserError if it is of another space."""
+    where, card_bytes = _read(store, name, "card.json")
+    card = PredictorCard.model_validate_json(card_bytes)
+    if card.space != space:
+        raise UserError(
+            f"{where} was made for the space {card.space.name!r} "
+            f"({card.space.image_size} px, widths {card.space.widths}), not for {space.name!r}: "
+            "choose that space, or meta-train a predictor for this one"
+        )
+    _, weights = _read(store, name, f"{card.fingerprint[:16]}.safetensors")
+    return card, _predictor(card, from_bytes(weights, where))
+
+
+def _read(store: Store, name: str, file: str) -> tuple[str, bytes]:
+    if name == SHIPPED:
+        path = files("dass_ray.predictor").joinpath("shipped", file)
+        return "the shipped predictor", path.read_bytes()
+    try:
+        return f"the predictor {name!r}", store.get(f"predictors/{name}/{file}")
+    except NotFound:
+        known = sorted({path.split("/")[1] for path in store.list("predictors")})
+        raise UserError(
+            f"no predictor {name!r} in {store.uri}; known: {', '.join([SHIPPED, *known])}"
+        ) from None
+
+
+def _state(predictor: Predictor) -> Params:
+    """Both groups of tensors as one, by prefixed names."""
+    params = {f"params.{name}": value for name, value in predictor.params.items()}
+    return params | {f"rates.{name}": value for name, value in predictor.rates.items()}
+
+
+def _predictor(card: PredictorCard, state: Params) -> Predictor:
+    with torch.device("meta"):
+        net = Network(card.channels, card.space.vector_size, card.config.hidden)
+    params, rates = (
+        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        for prefix in ("params.", "rates.")
+    )
+    return Predictor(net, params, rates, card.scale)

@@ -1,0 +1,105 @@
+"""Figures as people read them, and the sentences that tell a search's result."""
+
+from collections.abc import Sequence
+
+from dass_ray.report.gather import SearchReport
+from dass_ray.report.statistics import Comparison
+from dass_ray.report.students import Student
+
+
+def percent(share: float | None) -> str:
+    """`81.2%`, or a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.1f}%"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, signed: `+1.5`."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def count(n: float) -> str:
+    """Three digits and a unit: `812`, `24.3k`, `1.25M`."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if n >= 0.9995 * size:  # which rounds to 1.00 of this unit
+            return f"{n / size:#.3g}".rstrip(".") + unit
+    return f"{n:.0f}"
+
+
+def factor(larger: float, smaller: float) -> str:
+    """How many times larger, `5.8×`."""
+    return f"{larger / smaller:.1f}×"
+
+
+def duration(seconds: float) -> str:
+    """`0.8 s`, `42 s`, `3.5 min` or `2.1 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def headline(report: SearchReport) -> str:
+    """The result in one sentence, or how far the search has come."""
+    best, teacher = report.best, report.card.teacher
+    if best is None:
+        return progress(report)
+    return (
+        f"A student with {smaller(report, best)} reaches {percent(best.test)} on the test split; "
+        f"its teacher reaches {percent(teacher.test)}."
+    )
+
+
+def smaller(report: SearchReport, student: Student) -> str:
+    """How much smaller than the teacher a student is."""
+    params = factor(report.teacher_params, student.choice.params)
+    flops = factor(report.teacher_flops, student.choice.flops)
+    return f"{params} fewer parameters and {flops} fewer FLOPs"
+
+
+def progress(report: SearchReport) -> str:
+    """How far the search has come."""
+    if report.students:
+        done, wanted = report.runs
+        return (
+            f"{done} of {wanted} distillations are done, {len(report.verified)} students verified."
+        )
+    scored, wanted = len(report.candidates), report.card.config.candidates
+    return f"{scored:,} of {wanted:,} candidates are scored; no student is distilled yet."
+
+
+def versus(comparison: Comparison, split: str) -> str:
+    """The top students against the random ones, with n and what chance would give."""
+    difference = comparison.difference
+    if difference is None:
+        return "There is no comparison with random students."
+    sentence = (
+        f"On the {split} split the {comparison.top_n} top students average "
+        f"{percent(comparison.top)}, {comparison.random_n} random ones within the same limits "
+        f"{percent(comparison.random)}: {points(difference)} points"
+    )
+    if comparison.interval is None:
+        return f"{sentence}, from too few students for an interval."
+    low, high = (points(end) for end in comparison.interval)
+    return f"{sentence} (95% bootstrap {low} to {high}, permutation p = {comparison.p:.2g})."
+
+
+def correlation(report: SearchReport) -> str:
+    """How well the prediction ranks the verified students."""
+    n = len(report.verified)
+    if report.spearman is None:
+        return f"{n} verified students are too few, or too alike, for a rank correlation."
+    rho = f"{report.spearman:.2f}".replace("-", "−")
+    return (
+        f"Predicted and verified validation accuracy have a Spearman correlation of {rho} "
+        f"over {n} students."
+    )
+
+
+def unverified(report: SearchReport) -> Sequence[str]:
+    """A sentence on students that were not distilled as planned, where there are some."""
+    states = [student.status for student in report.students if student.status != "ok"]
+    if not states:
+        return []
+    parts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
+    return [f"Left out of every mean: {', '.join(parts)} of {len(report.students)} students."]

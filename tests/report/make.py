@@ -1,0 +1,107 @@
+"""Searches in a store as the program leaves them, with made-up accuracies."""
+
+import numpy as np
+import torch
+
+from dass_ray import ledger, searches
+from dass_ray.config import SearchConfig
+from dass_ray.cost import Limits, cost
+from dass_ray.data.dataset import Split, write_dataset
+from dass_ray.recipe import DISTILL, TEACHERS
+from dass_ray.records import Run, RunRow, TeacherCard
+from dass_ray.searches import Choice, Choices, Finished, SearchCard
+from dass_ray.space import MICRO
+
+ID = "leaves-1a2b3c"
+CLASSES = ("oak", "birch", "<script>alert(1)</script>")
+
+
+def dataset(store, name="leaves", classes=CLASSES, source="tiny random images"):
+    rng = np.random.default_rng(0)
+
+    def split(count):
+        images = rng.integers(0, 256, (count, 3, 4, 4), dtype=np.uint8)
+        return Split(torch.from_numpy(images), torch.arange(count) % len(classes))
+
+    splits = {"train": split(9), "validation": split(6), "test": split(3)}
+    return write_dataset(store, name, splits, classes, source)
+
+
+def card(store, *, data=None, space=MICRO, candidates=8, batch=4, limits=None, seeds=(0,), **config):
+    """Writes the data set and the card of a search with the id ID; returns the card."""
+    data = data or dataset(store)
+    teacher = TeacherCard(
+        id="t1", dataset=data.name, dataset_fingerprint=data.fingerprint, classes=data.classes,
+        space=space, recipe=TEACHERS["micro"], seed=0, fingerprint="f" * 64, validation=0.9,
+        test=0.88, near_chance=False, curve=(0.5, 0.9), seconds=12.0, code_version="0.1.0",
+    )  # fmt: skip
+    settings = SearchConfig(
+        dataset=data.name, store=store.uri, space=space, candidates=candidates, batch=batch,
+        limits=limits or Limits(), verify={"seeds": seeds}, **config,
+    )  # fmt: skip
+    found = SearchCard(
+        id=ID, config=settings, teacher=teacher, predictor="shipped abc123",
+        started_at=1_770_000_000.0, code_version="0.1.0",
+    )  # fmt: skip
+    return searches.write_object(store, found, f"searches/{ID}/card.json")
+
+
+def scored(card, specs, predicted, uncertainty=0.01):
+    """Columns of BATCH_SCHEMA for specs with these predictions."""
+    costs = cost(card.teacher.space, card.teacher.space.pack(specs), len(card.teacher.classes))
+    return {
+        "spec": [str(spec) for spec in specs],
+        "predicted": np.asarray(predicted, dtype=float),
+        "uncertainty": np.full(len(specs), uncertainty),
+        "params": costs.params,
+        "flops": costs.flops,
+        "feasible": card.config.limits.met(costs),
+    }
+
+
+def choose(store, card, roles, predicted, seed=0):
+    """Chooses one random student for each role; returns the choices."""
+    specs = card.teacher.space.unpack(
+        card.teacher.space.sample(len(roles), np.random.default_rng(seed))
+    )
+    columns = scored(card, specs, predicted)
+    students = tuple(
+        Choice(
+            spec=str(spec), role=role, predicted=predicted[i], uncertainty=0.01,
+            params=int(columns["params"][i]), flops=int(columns["flops"][i]),
+            keys=tuple(run(card, str(spec), s).key for s in card.config.verify.seeds),
+        )
+        for i, (spec, role) in enumerate(zip(specs, roles, strict=True))
+    )  # fmt: skip
+    chosen = Choices(students=students)
+    return searches.write_object(store, chosen, f"searches/{ID}/chosen.json").students
+
+
+def run(card, spec, seed):
+    return Run(teacher=card.teacher, spec=spec, recipe=DISTILL["micro"], seed=seed)
+
+
+def distil(store, card, choice, *, validation, test, seed=0, status="ok", epochs=6, seconds=2.0):
+    """Commits the row of one run; its curve rises to the validation accuracy."""
+    ok, teacher = status == "ok", card.teacher
+    rise = 1 - np.exp(-np.arange(1, epochs + 1) / 2)
+    curve = (validation * rise / rise[-1]).tolist() if validation is not None else [0.2]
+    row = RunRow(
+        key=choice.keys[card.config.verify.seeds.index(seed)], status=status,
+        error="" if ok else "the loss stopped being finite in epoch 2", dataset=teacher.dataset,
+        dataset_fingerprint=teacher.dataset_fingerprint, teacher=teacher.id,
+        teacher_fingerprint=teacher.fingerprint, teacher_validation=teacher.validation,
+        teacher_test=teacher.test, classes=len(teacher.classes),
+        space=teacher.space.model_dump_json(), spec=choice.spec, params=choice.params,
+        flops=choice.flops, recipe=DISTILL["micro"].model_dump_json(), seed=seed,
+        validation=validation if ok else None, validation_best=validation if ok else None,
+        test=test if ok else None, curve=curve, seconds=seconds, device="cpu", host="node-1",
+        started_at=0.0, attempt="a", code_version="0.1.0",
+    )  # fmt: skip
+    ledger.commit(store, [row])
+    return row
+
+
+def finish(store):
+    record = Finished(finished_at=1_770_000_060.0, seconds={"search": 12.5, "verify": 40.0})
+    return searches.write_object(store, record, f"searches/{ID}/finished.json")
