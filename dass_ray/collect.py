@@ -81,7 +81,7 @@ def train_teachers(config: CollectConfig, watcher: Watcher) -> list[TeacherCard]
 
     for (name, plan), result in bounded(
         [(name, plan) for name, plan, card in wanted if not card],
-        lambda item: train(config.store, *item, shared),
+        lambda item: train(store.uri, *item, shared),
         WINDOW * slots(demand),
         idle,
     ):
@@ -111,11 +111,11 @@ def distil_all(
     count = len(runs) - len(missing)
     watcher.phase("distilling students", len(runs))
     watcher.step(count, "")
-    labels = _SoftLabels(config.store, demand)
+    labels = _SoftLabels(store.uri, demand)
     distil = kd_worker.remote(kd_worker.distil_shard, demand)
     for group, result in bounded(
         shards(missing, shard),
-        lambda group: distil(config.store, group, labels.of(group[0]), keep_weights),
+        lambda group: distil(store.uri, group, labels.of(group[0]), keep_weights),
         WINDOW * slots(demand),
     ):
         if isinstance(result, Exception):

@@ -66,6 +66,8 @@ class TeacherConfig(StoreConfig):
     space: SpaceField = MICRO
     teacher: TeacherField = TEACHERS["micro"]
     teacher_seed: int = Field(default=0, ge=0)
+    teacher_id: str | None = None
+    """A teacher of the store (`dass-ray teacher list`); None: the one that the recipe makes."""
 
 
 class VerifyConfig(Frozen):

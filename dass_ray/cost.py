@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.space import Space, Spec, Specs
 
-_TRIES = 4096
+_WALKS = 2048  # students drawn at once
+_MIXING, _STEPS = 50, 100  # mutations of two genes each; a space has some 40 genes
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def _input_widths(width: NDArray[np.int64]) -> NDArray[np.int64]:
 class Limits(Frozen):
     """Upper limits of a search; None is no limit. Parameters are counted, FLOPs for one image."""
 
-    params: int | None = None
-    flops: int | None = None
+    params: int | None = Field(default=None, ge=1)
+    flops: int | None = Field(default=None, ge=1)
 
     def excess(self, costs: Cost) -> NDArray[np.float64]:
         """[N, 2] relative excess over each limit (parameters, FLOPs); 0 or less is within."""
@@ -80,26 +82,23 @@ class Limits(Frozen):
 def sample_within(
     space: Space, limits: Limits, classes: int, n: int, rng: np.random.Generator
 ) -> list[Spec]:
-    """`n` different random students that meet the limits.
+    """`n` different random students that meet the limits, or fewer where there are hardly any.
 
-    Uniform draws are kept where they meet the limits. Where hardly any does, a random walk of
-    accepted mutations from the smallest student reaches the corner that is left.
-    UserError where no student, or not `n` different ones, can be found.
+    Uniform draws are kept where they meet the limits. Where few do, walks of accepted mutations
+    from the smallest student, of `_MIXING` steps, reach the corner of the space that is left.
+    UserError where no student meets the limits.
     """
     limits.check(space, classes)
-    found: dict[Spec, None] = {}
-    walkers = np.repeat(space.pack([space.smallest]), _TRIES, axis=0)
-    for step in range(200):
-        drawn = space.sample(_TRIES, rng)
-        kept = drawn[limits.met(cost(space, drawn, classes))]
-        moved = space.mutate(walkers, rng)
-        met = limits.met(cost(space, moved, classes))
-        walkers = np.where(met[:, None, None], moved, walkers)
-        if len(kept) >= n or step >= 50:  # 50 steps of two genes each mix the 40 genes
-            pool = kept if len(kept) >= n else walkers
-            found.update(dict.fromkeys(space.unpack(pool)))
+    drawn = space.sample(_WALKS, rng)
+    drawn = drawn[limits.met(cost(space, drawn, classes))]
+    found = dict.fromkeys(space.unpack(drawn))
+    walks = np.repeat(space.pack([space.smallest]), _WALKS, axis=0)
+    for step in range(_STEPS):
         if len(found) >= n:
-            return list(found)[:n]
-    raise UserError(
-        f"only {len(found)} different students meet the limits, {n} were asked for; raise limits.*"
-    )
+            break
+        moved = space.mutate(walks, rng)
+        met = limits.met(cost(space, moved, classes))
+        walks = np.where(met[:, None, None], moved, walks)
+        if step >= _MIXING:
+            found.update(dict.fromkeys(space.unpack(walks)))
+    return list(found)[:n]

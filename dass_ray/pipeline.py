@@ -15,8 +15,10 @@ from dass_ray.actors.session import ray_session
 from dass_ray.collect import distil_all, train_teachers
 from dass_ray.config import CollectConfig, SearchConfig
 from dass_ray.data.builtin import resolve
+from dass_ray.data.card import DatasetCard
 from dass_ray.errors import UserError
 from dass_ray.frozen import content_hash
+from dass_ray.kd.teachers import advice, known_card
 from dass_ray.predictor import checkpoint
 from dass_ray.records import TeacherCard
 from dass_ray.search import explore
@@ -38,9 +40,9 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
     with ray_session(config.address):
         with clock.phase("teacher"):
-            (teacher,) = train_teachers(CollectConfig.of_teacher(config), watcher)
+            teacher = _teacher(store, config, data, watcher)
         card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")
-        actors = scorer.start(config.store, config.predictor, teacher, config.resources)
+        actors = scorer.start(store.uri, config.predictor, teacher, config.resources)
         with clock.phase("explore"):
             watcher.phase("scoring candidates", config.candidates)
             explore(
@@ -69,6 +71,26 @@ class _Clock:
         started = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - started
+
+
+def _teacher(
+    store: Store, config: SearchConfig, data: DatasetCard, watcher: Watcher
+) -> TeacherCard:
+    """The teacher that the config names, or the one that its recipe makes."""
+    if config.teacher_id is None:
+        (card,) = train_teachers(CollectConfig.of_teacher(config), watcher)
+        return card
+    card = known_card(store, config.teacher_id)
+    if card.dataset_fingerprint != data.fingerprint:
+        raise UserError(
+            f"teacher {card.id} knows {card.dataset!r} with {len(card.classes)} classes, not "
+            f"{data.name!r} with {len(data.classes)}: choose one from `dass-ray teacher list`"
+        )
+    if card.space != config.space:
+        raise UserError(f"teacher {card.id} is of the space {card.space.name!r}: set space to it")
+    if card.near_chance:
+        raise UserError(advice(card))
+    return card
 
 
 def identity(config: SearchConfig) -> str:

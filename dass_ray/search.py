@@ -29,10 +29,6 @@ OnBatch = Callable[[int, int, float], None]
 """(candidates scored, candidates in all, best feasible prediction so far)."""
 
 
-class Interrupted(RuntimeError):
-    """The exploration was stopped before its end; the same command goes on from the store."""
-
-
 @dataclass
 class _Open:
     """A batch that was asked and not yet told."""
@@ -137,7 +133,8 @@ def score_batch(config: dict[str, Any], scorers: list[Any], space: Space) -> Non
 def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatch) -> None:
     """Scores candidates until the search has `candidates` of them in the store.
 
-    Interrupted where Tune was stopped by the user; RuntimeError where a batch failed.
+    KeyboardInterrupt where the user stopped Tune, which keeps the signal to itself;
+    RuntimeError where a batch failed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables: we show progress
@@ -161,4 +158,4 @@ def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatc
     if results.errors:
         raise RuntimeError(f"scoring a batch failed: {results.errors[0]}")
     if searcher.told < card.config.candidates:
-        raise Interrupted(f"{searcher.told} of {card.config.candidates} candidates are scored")
+        raise KeyboardInterrupt

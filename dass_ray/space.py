@@ -8,7 +8,7 @@ Datasets", ICLR 2023; here stage widths, depths and multipliers are data.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +54,8 @@ class Space(Frozen):
 
     name: str
     image_size: int = Field(ge=8)
-    widths: tuple[int, ...] = Field(min_length=1)
-    strides: tuple[int, ...]
+    widths: tuple[Annotated[int, Field(ge=1, le=np.iinfo(np.int16).max)], ...] = Field(min_length=1)
+    strides: tuple[Annotated[int, Field(ge=1)], ...]
     max_depth: int = Field(default=5, ge=1)
     multipliers: tuple[float, ...] = tuple(0.5 + i / 16 for i in range(9))
 

@@ -35,7 +35,7 @@ class Scorer:
 
 
 def start(uri: str, predictor: str, teacher: TeacherCard, resources: Resources) -> list[Any]:
-    """Handles of `resources.scorers` actors, each with a CPU and a share of a GPU if there are some.
+    """Handles of `resources.scorers` actors, on GPUs where there are some.
 
     The calls return at once; an actor that cannot be made fails at its first score.
     """

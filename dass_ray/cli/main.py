@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from dass_ray import __version__
 from dass_ray.cli import bench, data, predictor, runs, search, teacher
 from dass_ray.errors import UserError
-
-INTERRUPTED = 130  # what shells give for Ctrl-C
 
 app = typer.Typer(
     name="dass-ray",
@@ -51,20 +50,14 @@ def _root(
 
 
 def main() -> None:
-    """Entry point: one line and exit code 2 for a UserError, 130 for Ctrl-C."""
-    console = Console(stderr=True)
+    """Entry point: one line and exit code 2 for a UserError."""
     try:
         app()
     except UserError as error:
-        console.print(f"[bold red]error:[/] {_escaped(error)}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(
+            Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True
+        )
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the store", soft_wrap=True)
-        sys.exit(INTERRUPTED)
-
-
-def _escaped(error: UserError) -> str:
-    return str(error).replace("[", r"\[")
 
 
 if __name__ == "__main__":

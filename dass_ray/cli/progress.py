@@ -20,10 +20,11 @@ from rich.progress import (
 )
 
 LINE_S = 15.0
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells give it
 
 
 class Bars:
-    """A `pipeline.Watcher` that shows phases and steps to a person."""
+    """A `watch.Watcher` that shows phases and steps to a person."""
 
     def __init__(self, console: Console) -> None:
         self.console, self.name, self.total = console, "", 0
@@ -55,13 +56,16 @@ class Bars:
         tb: TracebackType | None,
     ) -> None:
         self.progress.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.console.print("stopped; the same command goes on with what is missing")
+            raise SystemExit(INTERRUPTED)
 
     def phase(self, name: str, total: int) -> None:
         """Begins a bar of `total` steps."""
         self.name, self.total, self.first = name, total, -1
         self.started = self.line_at = time.monotonic()
         self.task = self.progress.add_task(name, total=total, rate="", note="")
-        self._line(f"{name}: 0 of {total}")
+        self._line(f"{name}: 0 of {total}" if total else name)
 
     def step(self, done: int, note: str) -> None:
         """Shows that `done` steps are finished; the first call tells what was done before."""

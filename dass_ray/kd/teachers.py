@@ -42,6 +42,14 @@ def find_card(store: Store, teacher: str) -> TeacherCard | None:
     return TeacherCard.model_validate_json(data)
 
 
+def known_card(store: Store, teacher: str) -> TeacherCard:
+    """The card of a teacher; UserError with the known ones where there is none."""
+    if card := find_card(store, teacher):
+        return card
+    known = ", ".join(card.id for card in list_teachers(store)) or "none yet"
+    raise UserError(f"no teacher {teacher!r} in {store.uri}; known: {known}")
+
+
 def list_teachers(store: Store) -> list[TeacherCard]:
     """The cards of all teachers, by data set."""
     paths = [path for path in store.list("teachers") if path.endswith("/card.json")]

@@ -62,7 +62,7 @@ def markers(students: Sequence[Student], x: ArrayLike, best: Student | None) -> 
     edge = {"color": "--paper", "width": 1.5}
     look = {"symbol": ROLES[role], "size": sizes, "color": f"--{role}", "opacity": 1, "line": edge}
     hover = [f"{html.escape(s.choice.spec)}<br>test {percent(s.test)}" for s in students]
-    points = {"x": numbers(x), "y": numbers([s.validation for s in students])}
+    points = {"x": numbers(x), "y": numbers(np.array([s.validation for s in students]))}
     words = {"name": role, "hovertext": hover, "hoverinfo": "text+x+y"}
     return {"type": "scatter", "mode": "markers", "marker": look} | points | words
 

@@ -102,8 +102,9 @@ def curves(report: SearchReport) -> Figure:
             width = 3.5 if student is report.best else 1.25
             group = {"legendgroup": role, "showlegend": i == 0}
             hover = f"{html.escape(row.spec)}, seed {row.seed}, {row.status}"
-            mark = {"mode": "lines" if len(epochs) > 1 else "markers", "hovertext": hover}
-            mark |= {"marker": {"color": f"--{role}"}, "hoverinfo": "text+x+y"}
+            mode = "lines" if len(epochs) > 1 else "markers"
+            mark: Trace = {"mode": mode, "marker": {"color": f"--{role}"}}
+            mark |= {"hovertext": hover, "hoverinfo": "text+x+y"}
             traces.append(line(epochs, row.curve, role, f"--{role}", width=width) | group | mark)
     last = max(len(trace["x"]) for trace in traces)
     level = [report.card.teacher.validation] * 2

@@ -84,6 +84,18 @@ def versus(comparison: Comparison, split: str) -> str:
     return f"{sentence} (95% bootstrap {low} to {high}, permutation p = {comparison.p:.2g})."
 
 
+def sizes(report: SearchReport) -> str:
+    """Mean sizes of verified top and random students, of which there are some of both."""
+    params: dict[str, list[int]] = {"top": [], "random": []}
+    for student in report.verified:
+        params[student.choice.role].append(student.choice.params)
+    top, random = (count(sum(sizes) / len(sizes)) for sizes in params.values())
+    return (
+        f"Top students average {top} parameters and random ones {random}, "
+        "so part of a difference can be size alone."
+    )
+
+
 def correlation(report: SearchReport) -> str:
     """How well the prediction ranks the verified students."""
     n = len(report.verified)

@@ -147,12 +147,13 @@ def test_shrinking_does_not_alias():
     assert np.abs(out[:, 1:-1].astype(int) - 127).max() < 20
 
 
-def test_large_jpegs_are_shrunk_while_decoding_without_harm():
-    rows, columns = np.mgrid[0:512, 0:512]
-    smooth = np.stack([rows // 2, columns // 2, (rows + columns) // 4], axis=2).astype(np.uint8)
-    out = decode(encoded(Image.fromarray(smooth), "JPEG", quality=95), 32).astype(int)
-    expected = decode(encoded(Image.fromarray(smooth), "PNG"), 32)
-    assert np.abs(out - expected).max() <= 4
+@pytest.mark.parametrize("side", [64, 128, 512])
+def test_large_jpegs_are_shrunk_while_decoding_without_harm(side):
+    blocks = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    image = Image.fromarray(blocks).resize((side, side), Image.Resampling.BICUBIC)
+    options = {"quality": 95, "subsampling": 0}
+    out = decode(encoded(image, "JPEG", **options), 32).astype(int)
+    assert np.abs(out - decode(encoded(image, "PNG"), 32)).mean() < 3
 
 
 def wrong_size_png():
@@ -233,6 +234,15 @@ def test_an_error_of_the_disk_is_no_bad_image():
     split = EncodedSplit(np.zeros(1, dtype=np.int64), lambda: iter([EncodedImage("x", read)]))
     with pytest.raises(PermissionError):
         split.pixels(4, lambda: None)
+
+
+def test_no_memory_is_no_bad_image(monkeypatch):
+    def decode(data, size):
+        raise MemoryError
+
+    monkeypatch.setattr(module, "decode", decode)
+    with pytest.raises(MemoryError):
+        of([b""]).pixels(4, lambda: None)
 
 
 @pytest.mark.parametrize(

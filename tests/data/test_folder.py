@@ -74,7 +74,9 @@ def test_links_are_followed(tmp_path):
     write_folder(tmp_path / "there", {"cat": 1})
     write_folder(tmp_path / "here", {"dog": 1})
     (tmp_path / "here" / "cat").symlink_to(tmp_path / "there" / "cat")
-    assert read_folder(tmp_path / "here").classes == ("cat", "dog")
+    (tmp_path / "here" / "dog" / "more").symlink_to(tmp_path / "there" / "cat")
+    source = read_folder(tmp_path / "here")
+    assert names(source) == ["cat/000.png", "dog/000.png", "dog/more/000.png"]
 
 
 def test_pixels(tmp_path):

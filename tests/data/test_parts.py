@@ -25,7 +25,9 @@ def test_round_trip():
 
 def test_other_programs_can_read_a_part():
     some = split(3, size=5)
-    table = pq.read_table(io.BytesIO(encode(some.images, some.labels)))
+    file = pq.ParquetFile(io.BytesIO(encode(some.images, some.labels)))
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    table = file.read()
     assert table["label"].type == pa.int32()
     raw = np.frombuffer(table["image"][1].as_py(), dtype=np.uint8).reshape(5, 5, 3)
     assert (raw == some.images[1].permute(1, 2, 0).numpy()).all()

@@ -47,6 +47,11 @@ def test_another_seed_is_another_draw():
     assert (carve(labels, BOTH, 0)["test"] != carve(labels, BOTH, 1)["test"]).any()
 
 
+def test_classes_of_one_size_are_drawn_differently():
+    rows = carve(np.repeat(np.arange(2), 40), BOTH, 0)["test"]
+    assert list(rows[rows < 40]) != list(rows[rows >= 40] - 40)
+
+
 def test_a_class_does_not_depend_on_the_others():
     first = carve(np.array([0] * 20), BOTH, 5)
     both = carve(np.array([0] * 20 + [1] * 9), BOTH, 5)

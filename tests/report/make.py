@@ -27,7 +27,9 @@ def dataset(store, name="leaves", classes=CLASSES, source="tiny random images"):
     return write_dataset(store, name, splits, classes, source)
 
 
-def card(store, *, data=None, space=MICRO, candidates=8, batch=4, limits=None, seeds=(0,), **config):
+def card(
+    store, *, data=None, space=MICRO, candidates=8, batch=4, limits=None, seeds=(0,), **config
+):
     """Writes the data set and the card of a search with the id ID; returns the card."""
     data = data or dataset(store)
     teacher = TeacherCard(

@@ -1,0 +1,65 @@
+"""The page in a real browser: whether its plots are drawn, with nothing refused or failing."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from dass_ray.report.html import render
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom",
+)  # fmt: skip
+PLOTS = ("pareto-params", "pareto-flops", "prediction", "search", "curves")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+
+
+@pytest.fixture
+def browse(report, tmp_path):
+    """Opens the page with more flags; returns the DOM of each plot, and the log."""
+
+    def open_page(*more):
+        file = tmp_path / "report.html"
+        file.write_text(render(report), encoding="utf-8")
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        done = subprocess.run(
+            [CHROMIUM, *FLAGS, *more, profile, file.as_uri()],
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        drawn = re.findall(
+            r'<div class="plot[^"]*" id="([a-z-]+)"(.*?)<figcaption>', done.stdout, re.DOTALL
+        )
+        return dict(drawn), done.stderr
+
+    return open_page
+
+
+def test_plots_are_drawn(browse):
+    plots, log = browse()
+    assert tuple(plots) == PLOTS
+    for name, html in plots.items():
+        assert 'class="main-svg"' in html, name
+        assert "WebGL is not supported" not in html, name
+    for name in ("pareto-params", "prediction"):
+        assert len(re.findall(r'<path class="point"', plots[name])) >= 6, name
+    assert len(re.findall(r'<g class="trace scatter', plots["curves"])) == 7
+    assert not re.search("Uncaught|Refused|violates", log)
+
+
+def test_without_webgl_the_candidates_are_drawn_as_svg(browse):
+    plots, _ = browse("--disable-3d-apis")
+    html = plots["pareto-params"]
+    assert "<canvas" not in html
+    assert len(re.findall(r'<path class="point"', html)) == 40 + 6 + 1
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [(0, "26, 29, 34"), (1, "255, 255, 255")])
+def test_colours_follow_the_scheme(browse, scheme, paper):
+    plots, _ = browse(f"--blink-settings=preferredColorScheme={scheme}")
+    edge = f"stroke: rgb({paper})"
+    assert edge in plots["prediction"]

@@ -1,0 +1,72 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from dass_ray import searches
+from dass_ray.report import terminal
+from dass_ray.report.gather import gather
+
+from . import make
+
+
+def printed(table, width=140):
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None).print(table)
+    return out.getvalue()
+
+
+def test_students_in_order_above_their_teacher(report):
+    text = printed(terminal.table(report))
+    rows = [line.split() for line in text.splitlines() if "%" in line]
+    assert [row[0] for row in rows] == ["top"] * 3 + ["random"] * 3 + ["teacher"]
+    assert rows[0][1] == report.best.choice.spec
+    assert rows[0][4:] == ["85.0%", "±", "1.0", "86.0%", "85.0%", "ok"]
+    assert rows[-1][-2:] == ["90.0%", "88.0%"]
+
+
+def test_fits_a_narrow_terminal(report):
+    text = printed(terminal.table(report), width=80)
+    assert "status" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_text_of_the_store_is_no_markup(store):
+    card = make.card(store)
+    [choice] = make.choose(store, card, ("top",), (0.9,))
+    odd = searches.Choices(students=(choice.model_copy(update={"spec": "[red]8[/]"}),))
+    store.delete(f"searches/{make.ID}/chosen.json")
+    searches.write_object(store, odd, f"searches/{make.ID}/chosen.json")
+    assert "[red]8[/]" in printed(terminal.table(gather(store, make.ID)))
+
+
+def test_summary_of_a_finished_search(report):
+    lines = terminal.summary(report)
+    assert len(lines) == 4
+    assert lines[0].startswith(f"Best student {report.best.choice.spec}: 85.0% on the test split, ")
+    assert "−3.0 points against the teacher" in lines[0]
+    assert "+5.0 points" in lines[1]
+    assert "Spearman" in lines[2]
+    assert lines[3] == (
+        "40 candidates scored, 6 of 6 distillations done in 12 s; "
+        f"everything is in {report.uri}/searches/{make.ID}."
+    )
+
+
+def test_summary_of_a_search_that_only_began(store):
+    make.card(store)
+    lines = terminal.summary(gather(store, make.ID))
+    assert lines[0].startswith("0 of 8 candidates")
+    assert "88.0%" in lines[1]
+    assert "not finished" in lines[2]
+
+
+@pytest.mark.parametrize("verified", [0, 1])
+def test_summary_of_a_search_that_is_distilling(store, verified):
+    card = make.card(store)
+    choices = make.choose(store, card, ("top", "random"), (0.9, 0.8))
+    for choice in choices[:verified]:
+        make.distil(store, card, choice, validation=0.8, test=0.7)
+    lines = terminal.summary(gather(store, make.ID))
+    assert 3 <= len(lines) <= 5
+    assert f"{verified} of 2 distillations done" in lines[-1]

@@ -1,0 +1,202 @@
+"""The whole path on the command line, with a real Ray: from pictures to an exported student."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from dass_ray import ledger, searches
+from dass_ray.actors.session import ray_session
+from dass_ray.cli import main as cli
+from dass_ray.explore import Explorer
+from dass_ray.kd.teachers import list_teachers
+from dass_ray.store import open_store
+
+CONFIG = """
+space: {name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}
+teacher: {epochs: 4, min_steps: 0, batch_size: 16, lr: 0.1, crop_padding: 1, flip: false}
+kd: {epochs: 2, min_steps: 0, batch_size: 16, views: 2, crop_padding: 1, flip: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A working folder with two small data sets, and one Ray for the whole module."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch, ray_session():
+        patch.chdir(folder)
+        (folder / "task.yaml").write_text(CONFIG)
+        for name in ("bars", "dots"):
+            np.savez(folder / f"{name}.npz", **pictures(name))
+            assert run("data", "import", name, f"{name}.npz") == 0
+        yield folder
+
+
+def pictures(name: str) -> dict[str, np.ndarray]:
+    """Three easy classes of 8 px images: where a bright bar, or a bright dot, is."""
+    rng = np.random.default_rng(len(name))
+    labels = np.arange(120) % 3
+    images = rng.integers(0, 60, size=(120, 8, 8, 3), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label + 1, :, :] += np.uint8(180)
+        if name == "dots":
+            image[:, :4] //= 2
+    return {"images": images, "labels": labels}
+
+
+def run(*words: object) -> int:
+    """Runs the command line in this process; the exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["dass-ray", *map(str, words)])
+        try:
+            cli.main()
+        except SystemExit as end:
+            return int(end.code or 0)
+    return 0
+
+
+def test_path(home, capsys):
+    """One test, since each command needs what the one before it made."""
+    both = ("--set", "datasets=[bars, dots]")
+    collect = ("collect", "-c", "task.yaml", *both, "-s", "students=5", "-s", "shard=2")
+    assert run(*collect) == 0
+    assert "all 10 runs of the plan" in capsys.readouterr().out
+    store = open_store("store")
+    parts = store.list("runs")
+    assert len(parts) == 6  # shards of 2, 2, 1 for each task
+    assert set(ledger.read(store)["status"].to_pylist()) == {"ok"}
+    assert run(*collect) == 0  # everything is there: nothing runs again
+    assert store.list("runs") == parts
+
+    space = "space={name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}"
+    meta = ("-s", space, "-s", "train=[bars]", "-s", "validation=[dots]", "-s", "episodes=20")
+    assert run("meta-train", "-s", "name=small", *meta, "-s", "members=2") == 0
+    capsys.readouterr()
+    assert run("evaluate", "-d", "dots", "-s", "predictor=small", "-s", space) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"dots.*5.*predictor.*-?\d\.\d{3}", out)
+
+    assert run(*search()) == 0
+    out = capsys.readouterr().out
+    assert "report: report-mine.html" in out
+    assert "<html" in (home / "report-mine.html").read_text()
+    chosen = searches.choices(store, "mine")
+    assert [choice.role for choice in chosen.students] == ["top", "top", "random", "random"]
+    assert all(choice.params <= 2500 for choice in chosen.students)
+    rows = ledger.rows_of(store, [key for c in chosen.students for key in c.keys])
+    assert len(rows) == 4
+    batches = searches.read_batches(store, "mine")
+    assert [len(batch) for batch in batches] == [16, 16, 8]
+
+    assert run("export", "mine", "--out", "shipped") == 0
+    card = json.loads((home / "shipped" / "card.json").read_text())
+    program = torch.export.load(home / "shipped" / "student.pt2").module()
+    best = max(rows.values(), key=lambda row: (row.validation, row.key))
+    assert card["spec"] == best.spec
+    assert program(torch.rand(7, 3, 8, 8)).shape == (7, 3)
+
+    capsys.readouterr()
+    assert run("runs", "--json", "-d", "bars", "-n", "100") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == ledger.read(store)["dataset"].to_pylist().count("bars")
+    assert run("status") == 0
+    assert "finished" in capsys.readouterr().out
+
+
+def search(*more: str) -> tuple[str, ...]:
+    """A small search; run again, it goes on with what is missing."""
+    settings = ("name=mine", "predictor=small", "limits.params=2500", "candidates=40", "batch=16",
+                "verify.top=2", "verify.random=2", *more)  # fmt: skip
+    words = [word for setting in settings for word in ("-s", setting)]
+    return ("search", "-c", "task.yaml", "-d", "bars", *words)
+
+
+def test_search_goes_on_from_the_store(home, monkeypatch):
+    """Batches, choices and runs that are in the store are not made again."""
+    store = open_store("store")
+    before = {path: store.get(path) for path in store.list("searches/mine")}
+    store.delete("searches/mine/finished.json")
+    store.delete("searches/mine/batches/000002.parquet")
+    runs = store.list("runs")
+    assert run(*search()) == 0
+    after = {path: store.get(path) for path in store.list("searches/mine")}
+    assert after.keys() == before.keys()
+    assert store.list("runs") == runs
+    kept = [path for path in before if path.endswith(("0.parquet", "1.parquet", "chosen.json"))]
+    assert all(after[path] == before[path] for path in kept)
+
+
+def test_same_name_other_settings(home, capsys):
+    assert run(*search("candidates=41")) == 2
+    assert "another search called 'mine'" in capsys.readouterr().err
+
+
+BAD = {
+    "unknown key": ((*search("kd.epoch=3"),), "did you mean 'epochs'"),
+    "no equals": ((*search("candidates"),), "--set 'candidates' needs the form key=value"),
+    "wrong value": ((*search("candidates=many"),), "candidates"),
+    "limits too tight": ((*search("limits.params=100"),), "the smallest one has"),
+    "predictor of another space": (
+        ("search", "-d", "bars", "-s", "predictor=small"), "made for the space 'tiny'",
+    ),
+    "no such predictor": ((*search("predictor=big"),), "known: shipped, small"),
+    "no such data set": (("search", "-d", "bar"), "bars"),
+    "no such search": (("report", "yours"), "known: mine"),
+    "no such student": (("export", "mine", "--spec", "4/8"), "verified:"),
+    "missing config": (("collect", "-c", "none.yaml"), "cannot read the config none.yaml"),
+    "no runs": (
+        ("evaluate", "-d", "bars", "-s", "predictor=shipped"), "fewer than 3 finished runs",
+    ),
+    "missing store": (("runs", "--store", "nowhere"), "nowhere"),
+    "no such teacher": ((*search("teacher_id=abc"),), "no teacher 'abc'"),
+    "teacher of other data": ((*search("dataset=dots", "teacher_id=BARS"),), "knows 'bars' with 3"),
+    "missing source": (("data", "import", "x", "nothing"), "there is no nothing"),
+    "unreadable weights": (("teacher", "import", "bars", "task.yaml"), "safetensors"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(home, capsys, name):
+    words, message = BAD[name]
+    bars = next(card.id for card in list_teachers(open_store("store")) if card.dataset == "bars")
+    words = [word.replace("BARS", bars) for word in words]
+    before = open_store("store").list("")
+    assert run(*words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert err.startswith("error: ")
+    assert open_store("store").list("") == before
+
+
+def test_teacher_near_chance_is_told(home, capsys):
+    words = ("search", "-c", "task.yaml", "-d", "bars", "-s", "predictor=small", "-s",
+             "teacher.epochs=1", "-s", "teacher.lr=1e-6")  # fmt: skip
+    assert run(*words) == 2
+    err = capsys.readouterr().err
+    assert "stayed near chance" in err
+    assert "teacher.lr=" in err
+
+
+def test_diverged_students_are_results(home, capsys):
+    """A run whose loss is not finite becomes a row with its status, and the search ends well."""
+    assert run(*search("name=wild", "kd.lr=1e12", "kd.clip_norm=null", "kd.warmup=0")) == 0
+    rows = ledger.read(open_store("store"))
+    assert rows["status"].to_pylist().count("diverged") == 4
+    assert "diverged" in capsys.readouterr().out
+
+
+def test_nan_score_is_an_error(home, monkeypatch):
+    """A predictor that gives NaN ends the search; nothing of the batch is committed."""
+
+    def broken(self, trials, scored):
+        scored.predicted[0] = np.nan
+        return tell(self, trials, scored)
+
+    tell = Explorer.tell
+    monkeypatch.setattr(Explorer, "tell", broken)
+    with pytest.raises(Exception, match="not a number"):
+        run(*search("name=nan"))
+    assert not open_store("store").list("searches/nan/batches")
