@@ -29,7 +29,7 @@ def _over(presets: Mapping[str, Frozen]) -> BeforeValidator:
         if not isinstance(value, dict):
             return value
         name = value.get("preset", "micro")
-        if name not in presets:
+        if not isinstance(name, str) or name not in presets:
             raise ValueError(f"no recipe is called {name!r}; known: {', '.join(presets)}")
         return presets[name].model_dump() | {k: v for k, v in value.items() if k != "preset"}
 

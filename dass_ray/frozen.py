@@ -20,12 +20,14 @@ class Frozen(BaseModel):
     def parse(cls, raw: Any, where: str) -> Self:  # noqa: ANN401 - raw YAML or JSON
         """The model made of raw data; a UserError names the first wrong key and the nearest one.
 
+        An unknown key comes first, since a misspelt one is also missing.
         `where` says in the message what was read ("configs/x.yaml").
         """
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            raise UserError(f"{where}: {_explain(cls, error.errors()[0])}") from None
+            errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+            raise UserError(f"{where}: {_explain(cls, errors[0])}") from None
 
 
 def _explain(model: type[BaseModel], error: ErrorDetails) -> str:

@@ -13,7 +13,6 @@ from .make import CLASSES, TINY
 
 def pictures(count, size=8, seed=0):
     """Labelled images: a bright row at a height that the class decides, in noise."""
-
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLASSES)
     images = rng.integers(0, 90, (count, 3, size, size), dtype=np.uint8)

@@ -29,8 +29,7 @@ def read_parquet(source: Path) -> Source:
 
     Images are a struct<bytes, path> or plain binary column; labels integers, named by the
     ClassLabel in the `huggingface` schema metadata where there is one, or strings. Raises UserError
-    for files
-    that are no Parquet, for missing columns, and for missing or wrong labels.
+    for files that are no Parquet, for missing columns, and for missing or wrong labels.
     """
     files = _split_files(source)
     raw = {split: np.concatenate([_labels(p) for p in paths]) for split, paths in files.items()}
@@ -83,7 +82,7 @@ def _split_of(path: Path, source: Path) -> str | None:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"cannot read {path} as Parquet ({reason}); fetch it again") from None
 

@@ -1,0 +1,206 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dass_ray.config import (
+    CollectConfig,
+    EvaluateConfig,
+    MetaTrainConfig,
+    SearchConfig,
+    TeacherConfig,
+    load,
+)
+from dass_ray.cost import Limits
+from dass_ray.errors import UserError
+from dass_ray.recipe import DISTILL, TEACHERS
+from dass_ray.space import MICRO, PAPER
+
+from .make import TINY, few
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+TINY_YAML = "{name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}"
+
+
+def search(*settings):
+    return load(SearchConfig, None, ["dataset=digits", *settings])
+
+
+def changed(recipe, **change):
+    return type(recipe)(**recipe.model_dump() | change)
+
+
+def test_defaults():
+    config = search()
+    assert (config.space, config.store, config.address) == (MICRO, "./store", None)
+    assert (config.teacher, config.kd) == (TEACHERS["micro"], DISTILL["micro"])
+    assert config.limits == Limits()
+
+
+def test_a_file_and_settings_on_top(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("dataset: digits\nkd: {epochs: 3}\nlimits: {params: 1000}\ncandidates: 10\n")
+    config = load(SearchConfig, file, ["limits.params=2000", "kd.lr=0.1", "candidates=20"])
+    assert config.kd == changed(DISTILL["micro"], epochs=3, lr=0.1)
+    assert config.limits == Limits(params=2000)
+    assert config.candidates == 20
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "value"),
+    [
+        ("limits.params=200000", "limits.params", 200_000),
+        ("limits.params=200_000", "limits.params", 200_000),
+        ("limits.flops=null", "limits.flops", None),
+        ("limits.flops=", "limits.flops", None),
+        ("kd.lr=1e-3", "kd.lr", 0.001),
+        ("kd.flip=false", "kd.flip", False),
+        ("name=a=b", "name", "a=b"),
+        ("verify.seeds=[0, 1]", "verify.seeds", (0, 1)),
+        ("verify={top: 9}", "verify.top", 9),
+        ("store=s3://bucket/x", "store", "s3://bucket/x"),
+        ("dataset=textures:3", "dataset", "textures:3"),
+        (f"space={TINY_YAML}", "space", TINY),
+        ("space=paper", "space", PAPER),
+        ("objectives=[accuracy]", "objectives", ("accuracy",)),
+    ],
+)
+def test_forms_of_a_setting(setting, path, value):
+    found = search(setting)
+    for part in path.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ((), DISTILL["micro"]),
+        (("kd=paper",), DISTILL["paper"]),
+        (("kd.preset=paper",), DISTILL["paper"]),
+        (("kd={preset: paper, epochs: 9}",), changed(DISTILL["paper"], epochs=9)),
+        (("kd=paper", "kd.epochs=9"), changed(DISTILL["paper"], epochs=9)),
+        (("kd.epochs=9", "kd.preset=paper"), changed(DISTILL["paper"], epochs=9)),
+        (("kd.epochs=9", "kd=paper"), DISTILL["paper"]),
+        (("kd.epochs=9", "kd.epochs=8"), changed(DISTILL["micro"], epochs=8)),
+    ],
+)
+def test_presets_are_changed_and_the_last_setting_counts(settings, expected):
+    assert search(*settings).kd == expected
+
+
+def test_each_recipe_has_its_own_presets():
+    config = search("teacher=paper", "teacher.label_smoothing=0")
+    assert config.teacher == changed(TEACHERS["paper"], label_smoothing=0)
+    assert config.kd == DISTILL["micro"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("candidate=5", "unknown key 'candidate'; did you mean 'candidates'?"),
+        ("kd.epohcs=5", "unknown key 'kd.epohcs'; did you mean 'epochs'?"),
+        ("kd.label_smoothing=0", "unknown key 'kd.label_smoothing'; "),
+        ("limits.parameters=5", "unknown key 'limits.parameters'; did you mean 'params'?"),
+        ("verify.tops=5", "unknown key 'verify.tops'; did you mean 'top'?"),
+        ("resources.gpu_per_run=1", "did you mean 'gpus_per_run'?"),
+        ("datset=digits", "unknown key 'datset'; did you mean 'dataset'?"),
+        ("space.width=[1]", "unknown key 'space.width'; did you mean 'widths'?"),
+        ("kd=papers", "no recipe is called 'papers'; known: micro, paper"),
+        ("kd.preset=[paper]", "no recipe is called"),
+        ("kd=3", "kd: "),
+        ("space=papers", "no space is called 'papers'; known: micro, paper"),
+        ("candidates=many", "candidates: Input should be a valid integer"),
+        ("sampler=tpee", "sampler: "),
+        ("candidates", "--set 'candidates' needs the form key=value"),
+        ("=5", "needs the form key=value"),
+        ("candidates.x.y=5", "candidates"),
+        ("store.x=5", "store: "),
+        ("verify.seeds.x=5", "verify.seeds: "),
+        ("name=[", "'[' is not a YAML value"),
+    ],
+)
+def test_errors_are_one_line_that_names_the_key(setting, message):
+    with pytest.raises(UserError) as caught:
+        load(SearchConfig, None, [setting])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_below_a_value_that_holds_no_keys(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("dataset: digits\ncandidates: 3\n")
+    with pytest.raises(UserError, match=r"--set 'candidates\.x=5': 'candidates' holds no keys"):
+        load(SearchConfig, file, ["candidates.x=5"])
+
+
+@pytest.mark.parametrize("text", ["", "# nothing here\n"])
+def test_an_empty_file_sets_nothing(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    assert load(SearchConfig, tmp_path / "a.yaml", ["dataset=digits"]) == search()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [", "is not YAML"),
+        (b"a: \xff\xfe", "is not YAML"),
+        (b"- a\n- b\n", "must hold keys and values"),
+        (b"dataset", "must hold keys and values"),
+        (b"dataset: [1]", "dataset: Input should be a valid string"),
+        (b"{}", "dataset: Field required"),
+    ],
+)
+def test_files_that_are_no_config(tmp_path, content, message):
+    file = tmp_path / "a.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        load(SearchConfig, file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read the config .*none\.yaml: No such file"):
+        load(SearchConfig, tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="Is a directory"):
+        load(SearchConfig, tmp_path)
+
+
+recipes = st.fixed_dictionaries(
+    {"preset": st.sampled_from(["micro", "paper"])},
+    optional={"epochs": st.integers(1, 99), "lr": st.floats(1e-6, 10), "flip": st.booleans()},
+)
+
+
+@few
+@given(st.sampled_from(["micro", "paper"]), recipes, recipes, st.none() | st.integers(1))
+def test_resolved_config_round_trip(space, kd, teacher, params):
+    raw = {"dataset": "digits", "space": space, "kd": kd, "teacher": teacher}
+    config = SearchConfig.parse(raw | {"limits": {"params": params}}, "")
+    assert SearchConfig.model_validate_json(config.model_dump_json()) == config
+    for name, value in kd.items():
+        assert name == "preset" or getattr(config.kd, name) == value
+    rest = set(type(config.kd).model_fields) - kd.keys()
+    assert all(getattr(config.kd, k) == getattr(DISTILL[kd["preset"]], k) for k in rest)
+
+
+def test_a_teacher_as_a_meta_dataset():
+    teacher = load(
+        TeacherConfig, None,
+        ["dataset=digits", "teacher_seed=3", "teacher.epochs=9", f"space={TINY_YAML}",
+         "store=elsewhere", "address=auto", "resources.scorers=2"],
+    )  # fmt: skip
+    config = CollectConfig.of_teacher(teacher)
+    assert (config.datasets, config.teacher_seeds) == (("digits",), (3,))
+    for name in ("store", "address", "resources", "space", "teacher"):
+        assert getattr(config, name) == getattr(teacher, name)
+
+
+@pytest.mark.parametrize("file", sorted(os.listdir(CONFIGS)))
+def test_the_configs_of_the_repository(file):
+    kinds = {"collect": CollectConfig, "meta_train": MetaTrainConfig, "evaluate": EvaluateConfig}
+    kind = next((kind for word, kind in kinds.items() if word in file), SearchConfig)
+    assert isinstance(load(kind, CONFIGS / file), kind)
