@@ -46,18 +46,18 @@ def read(store: Store, columns: Sequence[str] | None = None) -> pa.Table:
     with ThreadPoolExecutor(READERS) as pool:
         parts = list(pool.map(lambda p: _read_part(store, p, wanted), store.list("runs")))
     empty = ROW_SCHEMA.empty_table()
-    table = pa.concat_tables(parts) if parts else empty.select(wanted or empty.column_names)
+    return _once(pa.concat_tables(parts) if parts else empty.select(wanted or empty.column_names))
+
+
+def _read_part(store: Store, path: str, columns: list[str] | None) -> pa.Table:
+    table = pq.read_table(pa.BufferReader(store.get(path)), columns=columns)
     newest = pc.max(table["schema_version"]).as_py() or 0
-    if newest > SCHEMA_VERSION:
+    if newest > SCHEMA_VERSION:  # before parts are joined, since its columns may be others
         raise UserError(
             f"{store.uri} holds rows of schema {newest}, this version knows {SCHEMA_VERSION}: "
             "upgrade dass-ray"
         )
-    return _once(table)
-
-
-def _read_part(store: Store, path: str, columns: list[str] | None) -> pa.Table:
-    return pq.read_table(pa.BufferReader(store.get(path)), columns=columns)
+    return table
 
 
 def _once(table: pa.Table) -> pa.Table:

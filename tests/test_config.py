@@ -106,7 +106,6 @@ def test_each_recipe_has_its_own_presets():
         ("limits.parameters=5", "unknown key 'limits.parameters'; did you mean 'params'?"),
         ("verify.tops=5", "unknown key 'verify.tops'; did you mean 'top'?"),
         ("resources.gpu_per_run=1", "did you mean 'gpus_per_run'?"),
-        ("datset=digits", "unknown key 'datset'; did you mean 'dataset'?"),
         ("space.width=[1]", "unknown key 'space.width'; did you mean 'widths'?"),
         ("kd=papers", "no recipe is called 'papers'; known: micro, paper"),
         ("kd.preset=[paper]", "no recipe is called"),
@@ -124,9 +123,14 @@ def test_each_recipe_has_its_own_presets():
 )
 def test_errors_are_one_line_that_names_the_key(setting, message):
     with pytest.raises(UserError) as caught:
-        load(SearchConfig, None, [setting])
+        search(setting)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_key_is_not_called_missing():
+    with pytest.raises(UserError, match="unknown key 'datset'; did you mean 'dataset'"):
+        load(SearchConfig, None, ["sampler=tpee", "datset=digits"])
 
 
 def test_a_setting_below_a_value_that_holds_no_keys(tmp_path):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from dass_ray.cli.tables import table
 from dass_ray.space import preset
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed as ratios within one run.")
@@ -39,7 +39,7 @@ def _show(figures: dict[str, float], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures))
         return
-    table = Table("figure", "value")
+    shown = table("figure", "value", folded="figure")
     for name, value in figures.items():
-        table.add_row(name, f"{value:.4g}")
-    Console().print(table)
+        shown.add_row(name, f"{value:.4g}")
+    Console().print(shown)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.progress import Bars
+from dass_ray.cli.tables import table
 from dass_ray.store import open_store
 
 app = typer.Typer(no_args_is_help=True, help="Import images into the store; list what is there.")
@@ -59,11 +59,8 @@ def list_(store: StoreUri = None) -> None:
     """List the data sets in the store; `digits` and `textures:<seed>` are built in."""
     from dass_ray.data.dataset import list_datasets  # noqa: PLC0415 - torch takes a second
 
-    table = Table("name", "classes", "px", "train", "validation", "test", "fingerprint", "source")
+    shown = table("name", "classes", "px", "train", "valid.", "test", "source", folded="source")
     for card in list_datasets(open_store(store_uri(store), write=False)):
         counts = [f"{card.counts[split]:,}" for split in ("train", "validation", "test")]
-        table.add_row(
-            card.name, str(len(card.classes)), str(card.image_size), *counts,
-            card.fingerprint[:12], card.source,
-        )  # fmt: skip
-    Console().print(table)
+        shown.add_row(card.name, str(len(card.classes)), str(card.image_size), *counts, card.source)
+    Console().print(shown)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from dass_ray.cli.options import ConfigFile, Settings, StoreUri, configured
 from dass_ray.cli.progress import Bars
+from dass_ray.cli.tables import table
 from dass_ray.config import EvaluateConfig, MetaTrainConfig
 from dass_ray.store import open_store
 
@@ -68,11 +68,11 @@ def evaluate(
     settled = configured(EvaluateConfig, config, settings, store, datasets=names)
     opened = open_store(settled.store, write=False)
     _, predictor = checkpoint.load(opened, settled.predictor, settled.space)
-    table = Table("task", "students", "ranking", "Spearman", "Kendall")
+    shown = table("task", "students", "ranking", "Spearman", "Kendall", folded="task")
     for runs in task_runs(opened, settled.datasets, settled.space):
         for found in evaluate(predictor, runs):
-            table.add_row(
+            shown.add_row(
                 found.task, str(found.n), found.ranking,
                 f"{found.spearman:.3f}", f"{found.kendall:.3f}",
             )  # fmt: skip
-    Console().print(table)
+    Console().print(shown)

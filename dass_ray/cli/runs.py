@@ -3,20 +3,18 @@
 import json
 from typing import Annotated
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from dass_ray import ledger, searches
 from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured, store_uri
 from dass_ray.cli.progress import Bars
+from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig
-from dass_ray.records import ROW_SCHEMA
 from dass_ray.store import open_store
 
-COLUMNS = ("dataset", "spec", "params", "seed", "status", "validation", "test", "seconds", "key")
+COLUMNS = ("dataset", "spec", "params", "seed", "status", "validation", "test")
 
 
 def collect(
@@ -49,25 +47,24 @@ def runs(
     ] = False,
 ) -> None:
     """Show finished KD runs, the best on validation first."""
-    table = ledger.read(open_store(store_uri(store), write=False))
+    found = ledger.read(open_store(store_uri(store), write=False))
     for name, value in (("dataset", dataset and dataset.replace(":", "-")), ("status", status)):
-        table = table if value is None else table.filter(pc.equal(table[name], value))
-    shown = table.sort_by([("validation", "descending")]).slice(0, limit)
+        found = found if value is None else found.filter(pc.equal(found[name], value))
+    best = found.sort_by([("validation", "descending")]).slice(0, limit)
     if as_json:
-        for row in shown.to_pylist():
+        for row in best.to_pylist():
             typer.echo(json.dumps(row))
         return
-    _print(shown, len(table))
+    shown = table(*COLUMNS, folded="spec")
+    for row in best.to_pylist():
+        row |= {name: _percent(row[name]) for name in ("validation", "test")}
+        shown.add_row(*(str(row[name]) for name in COLUMNS))
+    Console().print(shown)
+    typer.echo(f"{len(best)} of {len(found):,} runs; --json shows all columns")
 
 
-def _print(rows: pa.Table, total: int) -> None:
-    table = Table(*COLUMNS, caption=f"{len(rows)} of {total:,} runs")
-    for row in rows.select([name for name in ROW_SCHEMA.names if name in COLUMNS]).to_pylist():
-        row |= {"key": row["key"][:12], "seconds": f"{row['seconds']:.0f}"}
-        for name in ("validation", "test"):
-            row[name] = "" if row[name] is None else f"{row[name]:.1%}"
-        table.add_row(*(str(row[name]) for name in COLUMNS))
-    Console().print(table)
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 def status(store: StoreUri = None) -> None:
@@ -77,21 +74,21 @@ def status(store: StoreUri = None) -> None:
     counts = found.group_by(["dataset", "teacher", "status"]).aggregate(
         [("key", "count"), ("seconds", "sum")]
     )
-    table = Table("data set", "teacher", "status", "runs", "KD hours", title="runs")
+    shown = table("data set", "teacher", "status", "runs", "KD hours", folded="data set")
     for row in counts.sort_by([("dataset", "ascending"), ("teacher", "ascending")]).to_pylist():
         hours = f"{row['seconds_sum'] / 3600:.2f}"
-        table.add_row(row["dataset"], row["teacher"], row["status"], str(row["key_count"]), hours)
-    console.print(table)
+        shown.add_row(row["dataset"], row["teacher"], row["status"], str(row["key_count"]), hours)
+    console.print(shown)
     done = set(found["key"].to_pylist())
-    table = Table("search", "scored", "distilled", "state", title="searches")
+    shown = table("search", "scored", "distilled", "state", folded="search")
     for identity in searches.ids(opened):
         card = searches.card(opened, identity)
         scored = sum(len(batch) for batch in searches.read_batches(opened, identity))
         chosen = searches.choices(opened, identity)
         keys = [key for choice in chosen.students for key in choice.keys] if chosen else []
         state = "finished" if searches.finished(opened, identity) else "unfinished"
-        table.add_row(
+        shown.add_row(
             identity, f"{scored:,} of {card.config.candidates:,}",
             f"{len(done & set(keys))} of {len(keys) or '?'}", state,
         )  # fmt: skip
-    console.print(table)
+    console.print(shown)

@@ -31,7 +31,7 @@ def search(
         str | None, typer.Option("--dataset", "-d", help="A data set's name.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--report", help="HTML file to write [report-<search>.html]")
+        Path | None, typer.Option("--report", help="HTML file to write [report-SEARCH.html]")
     ] = None,
 ) -> None:
     """Find the students that will be best after distillation, and distil the few best.
@@ -59,7 +59,7 @@ def report(
     search: SearchId = None,
     store: StoreUri = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="HTML file to write [report-<search>.html]")
+        Path | None, typer.Option("--out", "-o", help="HTML file to write [report-SEARCH.html]")
     ] = None,
 ) -> None:
     """Show a search again: the table here, and the report as one HTML file."""

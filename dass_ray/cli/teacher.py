@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from dass_ray.cli.options import (
     Address,
@@ -16,6 +15,7 @@ from dass_ray.cli.options import (
     store_uri,
 )
 from dass_ray.cli.progress import Bars
+from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig, TeacherConfig
 from dass_ray.errors import UserError
 from dass_ray.store import open_store
@@ -83,11 +83,11 @@ def list_(store: StoreUri = None) -> None:
     """List the teachers in the store."""
     from dass_ray.kd.teachers import list_teachers  # noqa: PLC0415 - torch takes a second
 
-    table = Table("id", "data set", "space", "validation", "test", "seconds", "")
+    shown = table("id", "data set", "space", "valid.", "test", "seconds", "", folded="")
     for card in list_teachers(open_store(store_uri(store), write=False)):
         note = "[red]near chance" if card.near_chance else ""
-        table.add_row(
+        shown.add_row(
             card.id, card.dataset, card.space.name, f"{card.validation:.1%}", f"{card.test:.1%}",
             f"{card.seconds:.0f}", note,
         )  # fmt: skip
-    Console().print(table)
+    Console().print(shown)

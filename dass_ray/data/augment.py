@@ -49,15 +49,6 @@ def crop(images: Tensor, draws: Draws) -> Tensor:
     return padded.reshape(batch, channels, -1).gather(2, index).view(images.shape)
 
 
-def augment(images: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Random crops of the zero-padded images, each mirrored with probability 1/2 if `flip`.
-
-    images: uint8 [B,3,H,W]; returns the same shape on the same device. `padding` in px on every
-    side; a CPU generator.
-    """
-    return crop(images, draw(len(images), padding, flip, generator))
-
-
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """(images / 255 - mean) / std for each channel.
 

@@ -45,7 +45,7 @@ def distil(
     logits = labels.logits
 
     def loss(view: int, chosen: Tensor, ours: Tensor, truth: Tensor) -> Tensor:
-        theirs = logits[view][chosen.to(logits.device)].to(ours.device, torch.float32)
+        theirs = logits[view][chosen].to(ours.device, torch.float32)
         return distillation(ours, theirs, truth, recipe)
 
     trained = train(

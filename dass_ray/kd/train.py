@@ -19,7 +19,7 @@ from dass_ray.kd.views import EVAL_BATCH, batch, view
 from dass_ray.recipe import TrainRecipe
 
 Loss = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(view index, indices [B], logits [B, K], labels [B]) -> scalar."""
+"""(view index, indices [B] on the host, logits [B, K], labels [B]) -> scalar."""
 OnEpoch = Callable[[int, int, float], None]
 """(epochs done, epochs in all, validation accuracy) is called after every epoch."""
 
@@ -80,9 +80,8 @@ def _epoch(
     draws = view(dataset, recipe, index)
     total = torch.zeros((), device=dataset.train.images.device)
     for chosen in _order(len(dataset.train), recipe, seed, epoch):
-        here = chosen.to(dataset.train.images.device)
-        logits = net(batch(dataset, draws, here))
-        value = loss(index, here, logits, dataset.train.labels[here])
+        logits = net(batch(dataset, draws, chosen))
+        value = loss(index, chosen, logits, dataset.train.labels[chosen.to(logits.device)])
         optimizer.zero_grad()
         value.backward()
         if recipe.clip_norm is not None:

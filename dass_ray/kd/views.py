@@ -24,8 +24,9 @@ def view(dataset: Dataset, recipe: TrainRecipe, index: int) -> Draws:
 
 
 def batch(dataset: Dataset, draws: Draws, chosen: Tensor) -> Tensor:
-    """Normalised float32 images [B, 3, H, W] of a view; `chosen`: indices [B] on the device."""
-    images = crop(dataset.train.images[chosen], draws[chosen.cpu()])
+    """Normalised float32 images [B, 3, H, W] of a view; `chosen`: indices [B] on the host."""
+    images = dataset.train.images
+    images = crop(images[chosen.to(images.device)], draws[chosen])
     return normalise(images, dataset.mean, dataset.std)
 
 
@@ -48,7 +49,7 @@ def soft_labels(teacher: nn.Module, dataset: Dataset, recipe: KDRecipe) -> SoftL
     out = []
     for v in range(shown):
         draws = view(dataset, recipe, v)
-        parts = torch.arange(n, device=dataset.train.images.device).split(EVAL_BATCH)
+        parts = torch.arange(n).split(EVAL_BATCH)
         logits = [teacher(batch(dataset, draws, part)).half().cpu() for part in parts]
         out.append(torch.cat(logits))
     return SoftLabels(torch.stack(out))

@@ -49,7 +49,7 @@ def save(
         fingerprint=fingerprint(state),
         space=config.space,
         channels=config.space.widths[-1],
-        config=config,
+        config=config.model_copy(update={"store": "./store"}),  # where it was made says nothing
         runs=runs,
         validation=found.validation,
         episode=found.episode,

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dass_ray.data.augment import augment, crop, draw, normalise
+from dass_ray.data.augment import crop, draw, normalise
 from dass_ray.data.statistics import channel_statistics
 
 from .make import few, split
@@ -11,6 +11,10 @@ from .make import few, split
 
 def generator(seed):
     return torch.Generator().manual_seed(seed)
+
+
+def augment(images, padding, flip, random):
+    return crop(images, draw(len(images), padding, flip, random))
 
 
 def one_by_one(images, draws):

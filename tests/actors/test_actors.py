@@ -1,0 +1,100 @@
+"""Ray tasks and actors, with a real Ray."""
+
+import os
+import time
+
+import pytest
+import ray
+
+from dass_ray.actors import board, kd_worker
+from dass_ray.actors.pool import bounded
+from dass_ray.actors.session import has_gpus, ray_session, slots
+from dass_ray.config import Resources
+from dass_ray.errors import UserError
+
+
+@pytest.fixture(scope="module", autouse=True)
+def session():
+    with ray_session():
+        yield
+
+
+def double(x):
+    return 2 * x
+
+
+def refuse(x):
+    raise UserError(f"{x} is refused")
+
+
+def die_once(path):
+    """Kills its own worker process the first time."""
+    if not os.path.exists(path):
+        with open(path, "w"):
+            os._exit(1)
+    return "alive"
+
+
+def test_every_item_once_with_its_own_result():
+    submit = kd_worker.remote(double, {"num_cpus": 0.5})
+    assert sorted(bounded(range(7), submit, 2)) == [(i, 2 * i) for i in range(7)]
+
+
+def test_the_window_bounds_what_is_in_flight():
+    flying, most = set(), 0
+    submit = kd_worker.remote(double, {"num_cpus": 0.5})
+
+    def watched(item):
+        nonlocal most
+        flying.add(item)
+        most = max(most, len(flying))
+        return submit(item)
+
+    for item, _ in bounded(range(9), watched, 3):
+        flying.remove(item)
+    assert most == 3
+
+
+def test_a_users_error_in_a_task_is_the_callers():
+    with pytest.raises(UserError, match=r"^5 is refused$"):
+        list(bounded([5], kd_worker.remote(refuse, {"num_cpus": 0.5}), 1))
+
+
+def test_another_error_is_a_result():
+    ((item, result),) = bounded([None], kd_worker.remote(double, {"num_cpus": 0.5}), 1)
+    assert item is None
+    assert isinstance(result, Exception)
+    assert "TypeError" in str(result)
+
+
+def test_a_lost_worker_process_is_retried(tmp_path):
+    submit = kd_worker.remote(die_once, {"num_cpus": 0.5})
+    ((_, result),) = bounded([str(tmp_path / "was-here")], submit, 1)
+    assert result == "alive"
+
+
+def test_the_board_has_the_newest_epoch():
+    shared = board.start()
+    tell = board.teller(shared, "teacher")
+    tell(1, 4, 0.25)
+    tell(2, 4, 0.5)
+    deadline = time.monotonic() + 30
+    while ray.get(shared.read.remote()) != {"teacher": (2, 4, 0.5)}:
+        assert time.monotonic() < deadline
+    assert board.teller(None, "teacher") is None
+
+
+def test_demand_and_slots_follow_the_cluster():
+    cpus = int(ray.cluster_resources()["CPU"])
+    demand = kd_worker.demand(Resources(cpus_per_run=1))
+    assert ("num_gpus" in demand) == has_gpus()
+    assert slots({"num_cpus": 1.0}) == cpus
+    assert slots({"num_cpus": 0.5}) == 2 * cpus
+    assert slots({"num_cpus": 10.0 * cpus}) == 1  # never none
+
+
+def test_a_second_session_joins_the_first():
+    before = ray.get_runtime_context().get_job_id()
+    with ray_session():
+        assert ray.get_runtime_context().get_job_id() == before
+    assert ray.is_initialized()

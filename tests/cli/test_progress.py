@@ -1,0 +1,51 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from dass_ray.cli import progress
+from dass_ray.cli.progress import Bars
+
+
+def lines(terminal):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=120)
+
+
+def test_without_a_terminal_there_are_lines_for_logs():
+    console = lines(terminal=False)
+    with Bars(console) as bars:
+        bars.phase("distilling", 4)
+        bars.step(1, "first")  # done before: no rate
+        bars.step(4, "last")
+    text = console.file.getvalue()
+    assert text.startswith("distilling: 0 of 4\n")
+    assert "4 of 4" in text
+    assert "last" in text
+    assert "\x1b" not in text
+
+
+def test_a_terminal_gets_a_bar():
+    console = lines(terminal=True)
+    with Bars(console) as bars:
+        bars.phase("distilling", 4)
+        bars.step(4, "last")
+    assert "4/4" in console.file.getvalue()
+
+
+def test_the_rate_leaves_out_what_was_done_before(monkeypatch):
+    clock = iter([0.0, 0.0, 10.0, 20.0, 20.0, 20.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    console = lines(terminal=False)
+    bars = Bars(console)
+    bars.phase("scoring", 100)
+    bars.step(60, "")
+    bars.step(100, "")
+    assert "100 of 100 2.0/s" in console.file.getvalue()
+
+
+def test_an_interrupt_says_how_to_go_on():
+    console = lines(terminal=False)
+    with pytest.raises(SystemExit) as end, Bars(console):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert "the same command goes on" in console.file.getvalue()
