@@ -18,22 +18,34 @@ from dass_ray.frozen import content_hash
 from dass_ray.kd.teachers import TeacherPlan, advice, find_card
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
-from dass_ray.space import Space, Spec
+from dass_ray.space import Spec
 from dass_ray.store import open_store
 from dass_ray.watch import Silent, Watcher
 
+_DRAWS = 100  # of n students each, before a space counts as too small for n
+
 
 def students(config: CollectConfig, dataset: str) -> list[Spec]:
-    """The students of one data set: those that all tasks share first, then its own."""
-    shared = round(config.students * config.common)
-    own = int(content_hash("students", dataset, config.seed)[:8], 16)
-    return _sample(config.space, shared, config.seed) + _sample(
-        config.space, config.students - shared, own
+    """Different students of one data set: those that all tasks share first, then its own.
+
+    UserError where the space has fewer.
+    """
+    shared = _distinct(config, round(config.students * config.common), config.seed, [])
+    own_seed = int(content_hash("students", dataset, config.seed)[:8], 16)
+    return _distinct(config, config.students, own_seed, shared)
+
+
+def _distinct(config: CollectConfig, n: int, seed: int, first: Sequence[Spec]) -> list[Spec]:
+    """`first`, and uniform draws that differ from all before, n in all."""
+    rng, found = np.random.default_rng(seed), dict.fromkeys(first)
+    for _ in range(_DRAWS):
+        if len(found) >= n:
+            return list(found)[:n]
+        found.update(dict.fromkeys(config.space.unpack(config.space.sample(n - len(found), rng))))
+    raise UserError(
+        f"{config.space.name!r} gave only {len(found)} different students, {n} were asked for: "
+        "lower students"
     )
-
-
-def _sample(space: Space, n: int, seed: int) -> list[Spec]:
-    return space.unpack(space.sample(n, np.random.default_rng(seed)))
 
 
 def plan(config: CollectConfig, teachers: Sequence[TeacherCard]) -> list[Run]:
@@ -153,7 +165,9 @@ class _SoftLabels:
 def collect(config: CollectConfig, watcher: Watcher | None = None) -> int:
     """Trains missing teachers, then distils all missing runs; returns the runs of the plan."""
     watcher = watcher or Silent()
+    watcher.phase("starting Ray", 1)
     with ray_session(config.address):
+        watcher.step(1, "")
         runs = plan(config, train_teachers(config, watcher))
         distil_all(config, runs, watcher, shard=config.shard)
     return len(runs)

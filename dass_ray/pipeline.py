@@ -38,7 +38,9 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     data = resolve(store, config.dataset).card
     config.limits.check(config.space, len(data.classes))
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
+    watcher.phase("starting Ray", 1)
     with ray_session(config.address):
+        watcher.step(1, "")
         with clock.phase("teacher"):
             teacher = _teacher(store, config, data, watcher)
         card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")

@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 
 
@@ -66,10 +65,3 @@ DISTILL = {
     ),
     "paper": KDRecipe(epochs=50, lr=0.05, crop_padding=8, views=50),
 }  # fmt: skip
-
-
-def named(recipes: dict[str, TrainRecipe], name: str) -> TrainRecipe:
-    """The preset recipe of that name; UserError with the known ones otherwise."""
-    if name not in recipes:
-        raise UserError(f"no recipe is called {name!r}; known: {', '.join(recipes)}")
-    return recipes[name]

@@ -29,6 +29,13 @@ OnBatch = Callable[[int, int, float], None]
 """(candidates scored, candidates in all, best feasible prediction so far)."""
 
 
+_TUNE = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables: we show progress
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the store has the batches
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # it stays after the search, and swallows Ctrl-C
+}
+
+
 @dataclass
 class _Open:
     """A batch that was asked and not yet told."""
@@ -133,12 +140,11 @@ def score_batch(config: dict[str, Any], scorers: list[Any], space: Space) -> Non
 def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatch) -> None:
     """Scores candidates until the search has `candidates` of them in the store.
 
-    KeyboardInterrupt where the user stopped Tune, which keeps the signal to itself;
     RuntimeError where a batch failed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables: we show progress
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the store has the batches
+    for name, value in _TUNE.items():
+        os.environ.setdefault(name, value)
     searcher = BatchSearcher(card, store, on_batch)
     if not searcher.missing:
         return
@@ -157,5 +163,4 @@ def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatc
         results = tuner.fit()
     if results.errors:
         raise RuntimeError(f"scoring a batch failed: {results.errors[0]}")
-    if searcher.told < card.config.candidates:
-        raise KeyboardInterrupt
+    assert searcher.told == card.config.candidates

@@ -16,7 +16,7 @@ def pictures(count, size=8, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLASSES)
     images = rng.integers(0, 90, (count, 3, size, size), dtype=np.uint8)
-    images[np.arange(count), :, 2 * labels + 1] += np.uint8(150)
+    images[np.arange(count), :, 3 * labels + 1] += np.uint8(150)
     return Split(torch.from_numpy(images), torch.from_numpy(labels))
 
 

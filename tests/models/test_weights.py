@@ -1,3 +1,6 @@
+import hashlib
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -49,10 +52,12 @@ def test_fingerprint_is_that_of_the_content():
     assert fingerprint(turned) == fingerprint({"a": state()["a"]})
 
 
-def test_fingerprint_is_stable():
-    """A recorded value: it enters the key of every run."""
-    expected = "0"
-    assert fingerprint({"w": torch.arange(6.0).reshape(2, 3), "n": torch.tensor(3)}) == expected
+def test_fingerprint_by_hand():
+    """It enters the key of every run: if it changes, every store loses its runs."""
+    values = np.arange(6, dtype="<f4").tobytes()
+    data = b"n()torch.int64" + (3).to_bytes(8, "little") + b"w(2, 3)torch.float32" + values
+    some = {"w": torch.arange(6.0).reshape(2, 3), "n": torch.tensor(3)}
+    assert fingerprint(some) == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dass_ray.kd import teacher as teacher_module
+from dass_ray.kd.teacher import near_chance, train_teacher
+from dass_ray.kd.train import accuracy, train
+from dass_ray.models.resnet import seeded
+from dass_ray.recipe import TeacherRecipe
+
+from ..make import TEACH, TINY
+
+
+def recipe(**changed):
+    return TeacherRecipe(**TEACH.model_dump() | changed)
+
+
+def same(a, b):
+    a, b = a.state_dict(), b.state_dict()
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def trained(dataset):
+    return train_teacher(TINY, dataset, TEACH, 0)
+
+
+def test_is_the_largest_network_and_learns(trained, dataset):
+    assert trained.net.spec == TINY.teacher
+    assert not trained.net.training
+    assert trained.trained.status == "ok"
+    assert len(trained.trained.curve) == TEACH.epochs
+    assert trained.validation == trained.trained.curve[-1] > 0.8
+    assert trained.validation == accuracy(trained.net, dataset, dataset.validation)
+    assert trained.test == accuracy(trained.net, dataset, dataset.test)
+
+
+def test_the_seed_decides(trained, dataset):
+    assert same(train_teacher(TINY, dataset, TEACH, 0).net, trained.net)
+    assert not same(train_teacher(TINY, dataset, TEACH, 1).net, trained.net)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_is_cross_entropy_with_smoothed_labels(dataset, smoothing):
+    settings = recipe(label_smoothing=smoothing, epochs=1)
+    net = seeded(TINY, TINY.teacher, 3, 2)
+
+    def loss(_view, _chosen, logits, labels):
+        target = (1 - smoothing) * F.one_hot(labels, 3) + smoothing / 3
+        return -(target * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
+
+    train(net, dataset, settings, loss, seed=2)
+    found = train_teacher(TINY, dataset, settings, 2).net
+    assert torch.allclose(found.head.weight, net.head.weight, atol=1e-4)
+    assert not torch.allclose(found.head.weight, seeded(TINY, TINY.teacher, 3, 2).head.weight)
+
+
+def test_every_epoch_is_a_new_view(dataset, monkeypatch):
+    seen = []
+
+    def spy(net, dataset, recipe, loss, **more):
+        seen.append(more.get("views"))
+        return train(net, dataset, recipe, loss, **more)
+
+    monkeypatch.setattr(teacher_module, "train", spy)
+    train_teacher(TINY, dataset, TEACH, 0)
+    assert seen == [None]
+
+
+def test_a_wild_teacher_is_a_result(dataset):
+    found = train_teacher(TINY, dataset, recipe(lr=1e30, warmup=0, epochs=5), 0)
+    assert found.trained.status == "diverged"
+    assert 0 <= found.validation <= 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "images", "edge"),
+    [
+        (10, 10_000, 0.1 + 0.05 * 0.9),  # many images: a twentieth of the way to 1
+        (10, 100, 0.1 + 3 * math.sqrt(0.1 * 0.9 / 100)),  # few: three standard errors
+        (2, 100, 0.5 + 3 * 0.05),
+        (200, 10_000, 1 / 200 + 0.05 * (1 - 1 / 200)),
+    ],
+)
+def test_near_chance_is_below_the_edge(classes, images, edge):
+    assert near_chance(edge - 1e-9, classes, images)
+    assert not near_chance(edge + 1e-9, classes, images)
+    assert near_chance(1 / classes, classes, images)
+    assert near_chance(0.0, classes, images)
+    assert not near_chance(1.0, classes, images)
+
+
+def test_more_images_tell_more():
+    found = [near_chance(0.2, 10, images) for images in (10, 50, 100, 1000)]
+    assert found == [True, True, False, False]
