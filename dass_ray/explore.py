@@ -17,6 +17,8 @@ from dass_ray.cost import Cost, Limits, sample_within
 from dass_ray.predictor.scorer import Scored
 from dass_ray.space import Spec
 
+_GENERATION = NSGAIISampler._get_generation_key()
+
 
 class Explorer:
     """An Optuna study over the student space that asks and tells whole batches.
@@ -37,9 +39,12 @@ class Explorer:
 
     def ask(self, n: int) -> tuple[list[optuna.Trial], list[Spec]]:
         """n open trials and their students; the first ones of a study meet the limits."""
-        for spec in self.starts[:n] if not self.study.trials else []:
+        starts = self.starts[:n] if not self.study.trials else []
+        for spec in starts:
             self.study.enqueue_trial(dict(self.space.to_params(spec)))
         trials = [self.study.ask(dict(self.distributions)) for _ in range(n)]
+        for trial in trials[: len(starts)]:  # otherwise NSGA-II leaves them out of its population
+            trial.storage.set_trial_system_attr(trial._trial_id, _GENERATION, 0)
         return trials, [self.space.from_params(trial.params) for trial in trials]
 
     def tell(self, trials: Iterable[optuna.Trial], scored: Scored) -> None:
@@ -67,7 +72,7 @@ class Explorer:
                     distributions=dict(self.distributions),
                     values=[row[columns[name]] for name in self.config.objectives],
                     constraints=dict(zip(Limits.model_fields, excess, strict=True)),
-                    system_attrs={NSGAIISampler._get_generation_key(): self.replayed},
+                    system_attrs={_GENERATION: self.replayed},
                     state=TrialState.COMPLETE,
                 )
             )

@@ -15,7 +15,7 @@ ODD = Space(  # stages that narrow, a stride of 3, and two stages that keep the 
     name="odd", image_size=12, widths=(6, 3, 10), strides=(1, 3, 1), max_depth=3,
     multipliers=(0.2, 0.6, 1.0),
 )  # fmt: skip
-CLASSES = ("bar", "dot", "gap")
+CLASSES = ("red", "green", "blue")
 
 TEACH = TeacherRecipe(epochs=4, batch_size=16, lr=0.1, warmup=0.1, crop_padding=1, flip=False)
 KD = KDRecipe(epochs=4, batch_size=16, lr=0.05, crop_padding=1, views=2, flip=True)
@@ -69,7 +69,7 @@ class Fragile(Memory):
 
 def teacher_card(space=TINY, **changed):
     facts = {
-        "id": "t1", "dataset": "rows", "dataset_fingerprint": "d" * 64, "classes": CLASSES,
+        "id": "t1", "dataset": "tinges", "dataset_fingerprint": "d" * 64, "classes": CLASSES,
         "space": space, "recipe": TEACH, "seed": 0, "fingerprint": "f" * 64, "validation": 0.9,
         "test": 0.88, "near_chance": False, "curve": (0.5, 0.9), "seconds": 12.0,
         "code_version": "0.1.0",

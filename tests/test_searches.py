@@ -10,7 +10,7 @@ from .make import KD, TINY, teacher_card
 
 def card(name="mine", **changed):
     facts = {
-        "id": name, "config": SearchConfig(dataset="rows", space=TINY, kd=KD),
+        "id": name, "config": SearchConfig(dataset="tinges", space=TINY, kd=KD),
         "teacher": teacher_card(), "predictor": "shipped abc", "started_at": 1.5,
         "code_version": "0.1.0",
     }  # fmt: skip

@@ -8,6 +8,7 @@ from torch import Tensor
 from dass_ray import __version__
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
+from dass_ray.frozen import content_hash
 from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.teacher import Teacher, near_chance, train_teacher
 from dass_ray.kd.train import OnEpoch, accuracy
@@ -97,7 +98,8 @@ def import_into(
     net.to(dataset.train.images.device).eval()
     right = {name: accuracy(net, dataset, dataset.splits[name]) for name in ("validation", "test")}
     teacher = Teacher(net, Trained(), right["validation"], right["test"])
-    identity = f"imported-{fingerprint(state)[:8]}-{dataset.card.fingerprint[:8]}"
+    parts = (fingerprint(state), dataset.card.fingerprint, content_hash(space))
+    identity = "-".join(["imported", *(part[:8] for part in parts)])
     return _commit(store, identity, dataset, teacher, None, None)
 
 

@@ -16,6 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from dass_ray.config import MetaTrainConfig
 from dass_ray.cost import Cost
+from dass_ray.errors import UserError
 from dass_ray.predictor.encode import Students, Task
 from dass_ray.predictor.model import Network, Params, Predictor, adapt
 
@@ -49,7 +50,10 @@ def meta_train(
     config: MetaTrainConfig,
     on_progress: OnProgress | None = None,
 ) -> MetaTrained:
-    """Meta-trains an ensemble; the best checkpoint by mean Spearman on the validation tasks."""
+    """Meta-trains an ensemble; the best checkpoint by mean Spearman on the validation tasks.
+
+    UserError where the loss stops being finite.
+    """
     net, params, rates = _start(train[0], config)
     scale = float(torch.stack([runs.accuracy.std() for runs in train]).mean())
     episodes = _Episodes(train, scale, config)
@@ -57,6 +61,8 @@ def meta_train(
     best: MetaTrained | None = None
     for episode in range(1, config.episodes + 1):
         loss = episodes.loss(net, params, rates)
+        if not torch.isfinite(loss):
+            raise UserError(f"meta-training diverged in episode {episode}: lower lr or inner_lr")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -151,6 +157,11 @@ def _copy(group: Params) -> Params:
 
 
 def spearman(predictor: Predictor, runs: TaskRuns) -> float:
-    """Rank correlation of predicted and real accuracy over the students of one task."""
+    """Rank correlation of predicted and real accuracy over the students of one task.
+
+    0 where all scores or all accuracies are equal: that ranks nothing.
+    """
     scores = predictor.adapted(runs.task).score(runs.students).mean
+    if min(len(scores.unique()), len(runs.accuracy.unique())) == 1:
+        return 0.0
     return float(spearmanr(scores.numpy(), runs.accuracy.numpy()).statistic)

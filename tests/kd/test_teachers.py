@@ -37,7 +37,7 @@ def test_the_card_tells_all(trained, dataset):
     store, card = trained
     teacher = train_teacher(TINY, dataset, TEACH, 3)
     assert card.id == PLAN.id(dataset) == teacher_id(dataset.card.fingerprint, TINY, TEACH, 3)
-    assert (card.dataset, card.dataset_fingerprint) == ("rows", dataset.card.fingerprint)
+    assert (card.dataset, card.dataset_fingerprint) == ("tinges", dataset.card.fingerprint)
     assert (card.classes, card.space, card.recipe, card.seed) == (CLASSES, TINY, TEACH, 3)
     assert (card.validation, card.test) == (teacher.validation, teacher.test)
     assert card.curve == tuple(teacher.trained.curve)
@@ -118,7 +118,7 @@ def test_near_chance_is_on_the_card(dataset):
     card = train_into(Memory(), TeacherPlan(TINY, weak, 0), dataset)
     assert card.near_chance is True
     line = advice(card)
-    assert f"'rows' stayed near chance ({card.validation:.1%} of 3 classes)" in line
+    assert f"'tinges' stayed near chance ({card.validation:.1%} of 3 classes)" in line
     assert "teacher.lr=2e-10" in line
     assert "\n" not in line
     assert "normalisation" in advice(card.model_copy(update={"recipe": None}))

@@ -199,10 +199,10 @@ def test_one_bad_batch_is_enough(dataset, bad):
 
 
 class Brightest(nn.Module):
-    """Calls the class whose row is the brightest."""
+    """Calls the colour that is the brightest."""
 
     def forward(self, images):
-        return images.mean(dim=(1, 3))[:, [1, 4, 7]]
+        return images.mean(dim=(2, 3))
 
 
 def test_accuracy_by_hand(dataset, monkeypatch):
