@@ -11,8 +11,8 @@ from dass_ray.store.base import NotFound
 few = settings(max_examples=40, deadline=None, derandomize=True)
 
 TINY = Space(name="tiny", image_size=8, widths=(4, 8), strides=(1, 2), max_depth=2)
-ODD = Space(  # stages that narrow, a stride of 3, and two stages that keep the size
-    name="odd", image_size=12, widths=(6, 3, 10), strides=(1, 3, 1), max_depth=3,
+ODD = Space(  # a stage that narrows, a stride of 3, a first stage that shrinks the image
+    name="odd", image_size=12, widths=(6, 3, 10), strides=(2, 3, 1), max_depth=3,
     multipliers=(0.2, 0.6, 1.0),
 )  # fmt: skip
 CLASSES = ("red", "green", "blue")

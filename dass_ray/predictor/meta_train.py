@@ -18,7 +18,7 @@ from dass_ray.config import MetaTrainConfig
 from dass_ray.cost import Cost
 from dass_ray.errors import UserError
 from dass_ray.predictor.encode import Students, Task
-from dass_ray.predictor.model import Network, Params, Predictor, adapt
+from dass_ray.predictor.model import Network, Params, Predictor, adapt, log_odds
 
 OnProgress = Callable[[int, float], None]
 """(episodes done, best mean Spearman on the validation tasks so far)."""
@@ -55,7 +55,7 @@ def meta_train(
     UserError where the loss stops being finite.
     """
     net, params, rates = _start(train[0], config)
-    scale = float(torch.stack([runs.accuracy.std() for runs in train]).mean())
+    scale = float(torch.stack([log_odds(runs.accuracy).std() for runs in train]).mean())
     episodes = _Episodes(train, scale, config)
     optimizer = torch.optim.Adam([*params.values(), *rates.values()], lr=config.lr)
     best: MetaTrained | None = None
@@ -133,7 +133,8 @@ class _Episodes:
         for runs in self.train:
             order = torch.randperm(len(runs.accuracy), generator=self.generator)
             chosen = order[: self.queries]
-            target = (runs.accuracy[chosen] - runs.task.accuracy) / self.scale
+            teacher = log_odds(torch.tensor(runs.task.accuracy))
+            target = (log_odds(runs.accuracy[chosen]) - teacher) / self.scale
             students = runs.students[chosen]
             drawn.append((students.maps, students.vectors, target))
         maps, vectors, targets = zip(*drawn, strict=True)

@@ -4,8 +4,8 @@ Letters: M ensemble members, N students, C channels, F the spec vector's length.
 Source: Lee et al., ICLR 2023: encoders of the student's map (S), the teacher's map (T) and the
 architecture vector (A), a head, and teacher-guided adaptation: one gradient step on the teacher
 itself with a learned step size for every parameter (as in Meta-SGD, Li et al., 2017).
-Here the network predicts the difference to the teacher's accuracy in units of `scale`, so that
-easy and hard tasks look alike.
+Here the network predicts how far a student's log-odds of being right are from the teacher's, in
+units of `scale`: easy and hard tasks look alike, and no prediction leaves 0 to 1.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,11 @@ from dass_ray.predictor.encode import Students, Task
 
 Params = dict[str, Tensor]
 """Tensors by parameter name; with a leading dimension M for an ensemble."""
+
+
+def log_odds(accuracy: Tensor) -> Tensor:
+    """log(a / (1 - a)) of accuracies in [0, 1], which are taken as 0.001 to 0.999."""
+    return torch.logit(accuracy, eps=1e-3)
 
 
 class MapEncoder(nn.Module):
@@ -82,7 +87,7 @@ class Predictor:
     net: Network
     params: Params
     rates: Params
-    scale: float  # accuracy in [0, 1] that one unit of output means
+    scale: float  # log-odds that one unit of output means
 
     def adapted(self, task: Task) -> "Adapted":
         """The ensemble after one inner step on the task's teacher."""
@@ -105,7 +110,7 @@ class Adapted:
 
     @torch.no_grad()
     def score(self, students: Students) -> Scores:
-        """Predicted accuracies of N students; not clipped to [0, 1], which would lose ranks."""
+        """Predicted accuracies of N students, each in (0, 1)."""
 
         def one(params: Params) -> Tensor:
             inputs = (students.maps, students.vectors, self.task.teacher.maps)
@@ -113,5 +118,6 @@ class Adapted:
             return out
 
         out = vmap(one)(self.params)
-        accuracy = self.task.accuracy + self.scale * out
+        teacher = log_odds(torch.tensor(self.task.accuracy))
+        accuracy = torch.sigmoid(teacher + self.scale * out)
         return Scores(accuracy.mean(dim=0), accuracy.std(dim=0, correction=0))

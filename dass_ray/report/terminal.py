@@ -27,15 +27,18 @@ def table(report: SearchReport) -> Table:
     out = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=caption)
     out.add_column("role", no_wrap=True)
     out.add_column("student", overflow="fold", min_width=8)
-    for name in ("params", "FLOPs", "predicted", "validation", "test"):
+    for name in ("params", "FLOPs", "predicted", "valid.", "test"):
         out.add_column(name, justify="right", no_wrap=True)
-    out.add_column("status", min_width=8)
+    if told := any(student.status != "ok" for student in report.students):
+        out.add_column("status", min_width=8)
     for student in report.students:
-        out.add_row(*_cells(student), end_section=student is report.students[-1])
+        cells = _cells(student) if told else _cells(student)[:-1]
+        out.add_row(*cells, end_section=student is report.students[-1])
     teacher = report.card.teacher
     size = count(report.teacher_params), count(report.teacher_flops)
     found = percent(teacher.validation), percent(teacher.test)
-    out.add_row("teacher", Text(str(teacher.space.teacher)), *size, "", *found, "", style="dim")
+    stages = "/".join(f"{width}×{teacher.space.max_depth}" for width in teacher.space.widths)
+    out.add_row("teacher", Text(stages), *size, "", *found, style="dim")
     return out
 
 

@@ -149,7 +149,8 @@ def test_queries_are_different_students_with_their_own_accuracies(train):
     assert first[1].shape == (TRAIN, 24, 8)  # no more than there are
     assert not torch.equal(first[1], again[1])
     for t, runs in enumerate(train):
-        rows = torch.cat([first[1][t], 0.9 + 0.1 * first[2][t][:, None]], dim=1)
+        accuracies = torch.sigmoid(torch.logit(torch.tensor(0.9)) + 0.1 * first[2][t])
+        rows = torch.cat([first[1][t], accuracies[:, None]], dim=1)
         known = torch.cat([runs.students.vectors, runs.accuracy[:, None]], dim=1)
         order = [int((known - row).abs().sum(dim=1).argmin()) for row in rows]
         assert torch.allclose(rows, known[order], atol=1e-5)
@@ -158,7 +159,7 @@ def test_queries_are_different_students_with_their_own_accuracies(train):
 
 def test_the_unit_is_the_deviation_of_a_task(train, unseen):
     found = meta_train(train, unseen, make.config())
-    expected = sum(float(runs.accuracy.std()) for runs in train) / TRAIN
+    expected = sum(float(torch.logit(runs.accuracy).std()) for runs in train) / TRAIN
     assert found.predictor.scale == pytest.approx(expected)
 
 

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy.special import logit
 
 from dass_ray.cost import cost
 from dass_ray.predictor.encode import encode_students, encode_task
@@ -41,8 +44,20 @@ def test_scores_do_not_depend_on_the_batch(predictor, teacher):
 
 
 def test_predictions_are_relative_to_the_teachers_accuracy(predictor, teacher):
-    low, high = (TaskScorer(predictor, teacher, a).score(SPECS).predicted for a in (0.3, 0.8))
-    assert high - low == pytest.approx(np.full(9, 0.5), abs=1e-6)
+    """In log-odds; one member, since a mean over several is taken after their sigmoid."""
+    one = replace(predictor, params=first(predictor.params), rates=first(predictor.rates))
+    low, high = (TaskScorer(one, teacher, a).score(SPECS).predicted for a in (0.3, 0.8))
+    assert logit(high) - logit(low) == pytest.approx(np.full(9, logit(0.8) - logit(0.3)), abs=1e-5)
+
+
+def first(group):
+    return {name: value[:1] for name, value in group.items()}
+
+
+def test_no_prediction_leaves_0_to_1(predictor, teacher):
+    wild = replace(predictor, scale=1e4)
+    predicted = TaskScorer(wild, teacher, 0.8).score(SPECS).predicted
+    assert ((predicted >= 0) & (predicted <= 1)).all()
 
 
 def test_the_teacher_is_put_in_eval_mode(predictor, teacher):
