@@ -32,6 +32,9 @@ class Frozen(BaseModel):
 
 def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
     path = [str(part) for part in error["loc"]]
+    if error["type"] == "missing":
+        key = ".".join(path)
+        return f"{key!r} is missing: write it in the config, or --set {key}=VALUE"
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(path) or 'the whole'}: {error['msg']} (got {error['input']!r})"
     known = _fields_at(model, path[:-1])

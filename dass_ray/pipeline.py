@@ -95,17 +95,18 @@ def _teacher(
     return card
 
 
-def identity(config: SearchConfig) -> str:
+def identity(config: SearchConfig, teacher: TeacherCard, predictor: str) -> str:
     """The search's name, or its data set and a hash of all that decides its result."""
     if config.name:
         return config.name
     decides = config.model_dump(mode="json", exclude={"store", "address", "resources", "name"})
-    return f"{config.dataset.replace(':', '-')}-{content_hash(decides)[:8]}"
+    hashed = content_hash(decides, teacher.fingerprint, predictor)
+    return f"{config.dataset.replace(':', '-')}-{hashed[:8]}"
 
 
 def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: str) -> SearchCard:
     card = SearchCard(
-        id=identity(config),
+        id=identity(config, teacher, predictor),
         config=config,
         teacher=teacher,
         predictor=predictor,

@@ -152,6 +152,7 @@ BAD = {
     "missing store": (("runs", "--store", "nowhere"), "nowhere"),
     "no such teacher": ((*search("teacher_id=abc"),), "no teacher 'abc'"),
     "teacher of other data": ((*search("dataset=dots", "teacher_id=BARS"),), "knows 'bars' with 3"),
+    "nothing given": (("search",), "'dataset' is missing: write it in the config"),
     "missing source": (("data", "import", "x", "nothing"), "there is no nothing"),
     "unreadable weights": (("teacher", "import", "bars", "task.yaml"), "safetensors"),
 }  # fmt: skip

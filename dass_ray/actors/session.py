@@ -1,6 +1,7 @@
 """One Ray session: started on this machine, joined inside a job, or reached by address."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ import ray
 
 from dass_ray.errors import UserError
 
+CONNECT_S = 10.0
 WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Several workers share a node, so each gets one thread."""
 
@@ -27,6 +29,8 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     where = address or ("auto" if inside else "local")
     if where == "local":
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    else:
+        _check(where)
     try:
         ray.init(
             address=where,
@@ -41,6 +45,19 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """UserError where nothing listens at host:port; Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return  # "auto" and names are Ray's to find
+    try:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster answers at {address!r} ({error}): check --address, as in 10.0.0.1:6379"
+        ) from None
 
 
 def has_gpus() -> bool:

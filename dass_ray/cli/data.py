@@ -49,9 +49,9 @@ def import_(
         highlight=False,
     )
     if card.skipped:
-        console.print(f"{card.skipped} unreadable images were left out")
+        console.print(f"unreadable images that were left out: {card.skipped}", highlight=False)
     if card.leaked:
-        console.print(f"[yellow]{card.leaked} images stand in more than one split")
+        console.print(f"[yellow]images that stand in more than one split: {card.leaked}")
 
 
 @app.command("list")

@@ -30,7 +30,7 @@ class Bars:
         self.console, self.name, self.total = console, "", 0
         self.task: TaskID | None = None
         self.started = self.line_at = time.monotonic()
-        self.first = 0
+        self.first = self.told = 0
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -62,7 +62,7 @@ class Bars:
 
     def phase(self, name: str, total: int) -> None:
         """Begins a bar of `total` steps."""
-        self.name, self.total, self.first = name, total, -1
+        self.name, self.total, self.first, self.told = name, total, -1, -1
         self.started = self.line_at = time.monotonic()
         self.task = self.progress.add_task(name, total=total, rate="", note="")
         self._line(f"{name}: 0 of {total}" if total else name)
@@ -75,8 +75,8 @@ class Bars:
         rate = (done - self.first) / seconds if seconds else 0.0
         shown = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min" if rate else ""
         self.progress.update(self.task, completed=done, rate=shown, note=note)
-        if done >= self.total or time.monotonic() - self.line_at >= LINE_S:
-            self.line_at = time.monotonic()
+        if self.told < done >= self.total or time.monotonic() - self.line_at >= LINE_S:
+            self.told, self.line_at = done, time.monotonic()
             left = f", {(self.total - done) / rate:.0f} s left" if rate else ""
             self._line(f"{self.name}: {done} of {self.total} {shown}{left} {note}")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Unreadable
 
@@ -120,6 +120,8 @@ def _decode_into(
         out[:] = decode(data, size).transpose(2, 0, 1)
     except MemoryError:
         raise
+    except UnidentifiedImageError:  # its text is the address of a buffer
+        return Unreadable(row, image.name, "no image format that is known")
     except Exception as error:  # Pillow's decoders raise whatever malformed bytes provoke
         return Unreadable(row, image.name, str(error) or type(error).__name__)
     return None

@@ -8,7 +8,7 @@ import ray
 
 from dass_ray.actors import board, kd_worker
 from dass_ray.actors.pool import bounded
-from dass_ray.actors.session import has_gpus, ray_session, slots
+from dass_ray.actors.session import _check, has_gpus, ray_session, slots
 from dass_ray.config import Resources
 from dass_ray.errors import UserError
 
@@ -91,6 +91,12 @@ def test_demand_and_slots_follow_the_cluster():
     assert slots({"num_cpus": 1.0}) == cpus
     assert slots({"num_cpus": 0.5}) == 2 * cpus
     assert slots({"num_cpus": 10.0 * cpus}) == 1  # never none
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:port"])
+def test_an_address_where_nothing_listens(address):
+    with pytest.raises(UserError, match=r"^no Ray cluster answers at '.*check --address"):
+        _check(address)
 
 
 def test_a_second_session_joins_the_first():
