@@ -136,10 +136,14 @@ def distil_all(
             )
         count += len(result)
         watcher.step(count, _note(result[-1]))
+    if missing and not {run.key for run in runs} <= ledger.done(store):
+        raise UserError(
+            f"the workers' rows are not in {store.uri}: choose a store that all nodes share"
+        )
 
 
 def _note(row: RunRow) -> str:
-    accuracy = "diverged" if row.validation is None else f"validation {row.validation:.1%}"
+    accuracy = row.status if row.validation is None else f"validation {row.validation:.1%}"
     return f"{row.dataset} {row.spec} {accuracy}"
 
 

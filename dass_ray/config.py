@@ -14,6 +14,7 @@ from dass_ray.recipe import DISTILL, TEACHERS, KDRecipe, TeacherRecipe
 from dass_ray.space import MICRO, Space, preset
 
 F = TypeVar("F", bound=Frozen)
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 def _space(value: Any) -> Any:  # noqa: ANN401 - raw YAML
@@ -82,18 +83,20 @@ class VerifyConfig(Frozen):
 class SearchConfig(TeacherConfig):
     """A search: task, limits, how to explore and how much to verify."""
 
-    name: str | None = None
+    name: str | None = Field(default=None, pattern=NAME)
     """Identity of the search in the store; by default made of data set and configuration."""
     kd: KDField = DISTILL["micro"]
     predictor: str = "shipped"
     """`shipped`, or the name of a predictor in the store."""
     limits: Limits = Limits()
-    objectives: tuple[Literal["accuracy", "params", "flops"], ...] = ("accuracy", "flops")
+    objectives: tuple[Literal["accuracy", "params", "flops"], ...] = Field(
+        default=("accuracy", "flops"), min_length=1
+    )
     sampler: Literal["nsga2", "tpe", "random"] = "nsga2"
     candidates: int = Field(default=2048, ge=1)
     batch: int = Field(default=128, ge=1)
     """Candidates asked from Optuna and scored in one Tune trial."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     verify: VerifyConfig = VerifyConfig()
 
 
@@ -112,7 +115,7 @@ class CollectConfig(StoreConfig):
     """Share of the students that all tasks have in common."""
     shard: int = Field(default=4, ge=1)
     """Runs in one Ray task and one Parquet part."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @classmethod
     def of_teacher(cls, config: TeacherConfig) -> "CollectConfig":
@@ -131,7 +134,7 @@ class CollectConfig(StoreConfig):
 class MetaTrainConfig(StoreConfig):
     """A predictor: its tasks, its size and how it is meta-trained."""
 
-    name: str
+    name: str = Field(pattern=NAME)
     space: SpaceField = MICRO
     train: tuple[str, ...] = Field(min_length=1)
     """Data sets whose runs are learned from."""
@@ -148,7 +151,7 @@ class MetaTrainConfig(StoreConfig):
     validate_every: int = Field(default=25, ge=1)
     patience: int = Field(default=400, ge=1)
     """Episodes without a better validation after which training stops."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class EvaluateConfig(StoreConfig):
@@ -159,8 +162,15 @@ class EvaluateConfig(StoreConfig):
     datasets: tuple[str, ...] = Field(min_length=1)
 
 
-def load(model: type[F], file: Path | None, settings: Sequence[str] = ()) -> F:
-    """The configuration of a YAML file with `a.b=value` settings on top; values are YAML too.
+def load(
+    model: type[F],
+    file: Path | None,
+    settings: Sequence[str] = (),
+    options: Mapping[str, object] | None = None,
+) -> F:
+    """The configuration of a YAML file, with `a.b=value` settings and then options on top.
+
+    The values of settings are YAML too; those of options are taken as they are.
 
     UserError for a missing or unreadable file, a setting without `=`, an unknown key (with the
     nearest known one) or a value that does not fit.
@@ -168,6 +178,7 @@ def load(model: type[F], file: Path | None, settings: Sequence[str] = ()) -> F:
     raw = _read(file) if file else {}
     for setting in settings:
         _set(raw, setting)
+    raw |= options or {}
     return model.parse(raw, str(file) if file else "the settings")
 
 

@@ -30,7 +30,7 @@ class Explorer:
         self.config, self.space, self.limits = config, config.space, config.limits
         self.distributions = self.space.distributions()
         self.study = optuna.create_study(
-            sampler=_sampler(config),
+            sampler=_sampler(config, 0),
             directions=["maximize" if o == "accuracy" else "minimize" for o in config.objectives],
         )
         rng = np.random.default_rng(config.seed)
@@ -77,13 +77,15 @@ class Explorer:
                 )
             )
         self.replayed += 1
+        self.study.sampler = _sampler(self.config, self.replayed)  # new draws, not the same again
 
 
-def _sampler(config: SearchConfig) -> BaseSampler:
+def _sampler(config: SearchConfig, replayed: int) -> BaseSampler:
+    seed = (config.seed + 7919 * replayed) % 2**32
     match config.sampler:
         case "nsga2":  # a population is a batch, so that a generation is one too
-            return NSGAIISampler(population_size=max(2, config.batch), seed=config.seed)
+            return NSGAIISampler(population_size=max(2, config.batch), seed=seed)
         case "tpe":
-            return TPESampler(seed=config.seed)
+            return TPESampler(seed=seed)
         case "random":
-            return RandomSampler(seed=config.seed)
+            return RandomSampler(seed=seed)

@@ -14,7 +14,7 @@ from dass_ray.errors import UserError
 class Frozen(BaseModel):
     """A frozen pydantic model in which an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def parse(cls, raw: Any, where: str) -> Self:  # noqa: ANN401 - raw YAML or JSON

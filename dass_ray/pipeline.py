@@ -41,6 +41,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     watcher.phase("starting Ray", 1)
     with ray_session(config.address):
         watcher.step(1, "")
+        scorer.check(config.resources)
         with clock.phase("teacher"):
             teacher = _teacher(store, config, data, watcher)
         card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")

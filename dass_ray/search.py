@@ -19,6 +19,7 @@ from ray.tune.search import Searcher
 from dass_ray import searches
 from dass_ray.actors.scorer import TRIAL_CPUS
 from dass_ray.cost import Cost
+from dass_ray.errors import UserError
 from dass_ray.explore import Explorer
 from dass_ray.predictor.scorer import Scored
 from dass_ray.searches import SearchCard
@@ -56,13 +57,14 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self.explorer = Explorer(config, len(card.teacher.classes))
         self.memory: dict[Spec, tuple[float, float, int, int]] = {}
         self.open: dict[str, _Open] = {}
-        self.asked = self.told = self.number = 0
+        self.asked = self.told = 0
+        self.failure: UserError | None = None
         self.best = float("-inf")
         for batch in searches.read_batches(store, card.id):
             self.explorer.replay(batch)
             self._remember(batch.to_pydict())
             self.asked += len(batch)
-            self.number += 1
+        self.number = searches.next_batch(store, card.id)
 
     @property
     def missing(self) -> int:
@@ -102,7 +104,12 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
             "flops": flops,
             "feasible": self.card.config.limits.met(Cost(scored.params, scored.flops)),
         }
-        searches.write_batch(self.store, self.card.id, batch.number, rows)
+        try:
+            if not searches.write_batch(self.store, self.card.id, batch.number, rows):
+                raise UserError(f"another process runs the search {self.card.id!r}: wait for it")
+        except UserError as failure:  # Tune would wrap it: `explore` raises it
+            self.failure = failure
+            raise
         self._remember(rows)
 
     def _remember(self, rows: dict[str, Any]) -> None:
@@ -160,7 +167,14 @@ def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatc
             ),
             run_config=tune.RunConfig(storage_path=folder, name="search", verbose=0),
         )
-        results = tuner.fit()
+        try:
+            results = tuner.fit()
+        except tune.TuneError:
+            if searcher.failure:
+                raise searcher.failure from None
+            raise
+    if searcher.failure:
+        raise searcher.failure
     if results.errors:
         raise RuntimeError(f"scoring a batch failed: {results.errors[0]}")
     assert searcher.told == card.config.candidates

@@ -121,6 +121,12 @@ def write_batch(store: Store, search: str, number: int, rows: dict[str, Any]) ->
     return store.put(f"searches/{search}/batches/{number:06d}.parquet", buffer.getvalue())
 
 
+def next_batch(store: Store, search: str) -> int:
+    """A number above those of all batches; one that failed leaves a hole."""
+    paths = store.list(f"searches/{search}/batches")
+    return int(paths[-1].rpartition("/")[2].removesuffix(".parquet")) + 1 if paths else 0
+
+
 def read_batches(store: Store, search: str) -> list[pa.Table]:
     """All scored batches in their order, tables of BATCH_SCHEMA."""
     paths = store.list(f"searches/{search}/batches")

@@ -57,7 +57,7 @@ def test_a_file_and_settings_on_top(tmp_path):
         ("limits.flops=", "limits.flops", None),
         ("kd.lr=1e-3", "kd.lr", 0.001),
         ("kd.flip=false", "kd.flip", False),
-        ("name=a=b", "name", "a=b"),
+        ("predictor=a=b", "predictor", "a=b"),
         ("verify.seeds=[0, 1]", "verify.seeds", (0, 1)),
         ("verify={top: 9}", "verify.top", 9),
         ("store=s3://bucket/x", "store", "s3://bucket/x"),
@@ -119,6 +119,13 @@ def test_each_recipe_has_its_own_presets():
         ("store.x=5", "store: "),
         ("verify.seeds.x=5", "verify.seeds: "),
         ("name=[", "'[' is not a YAML value"),
+        ("name=a/b", "name: "),
+        ("name=../b", "name: "),
+        ("objectives=[]", "objectives: "),
+        ("kd.lr=.nan", "kd.lr: "),
+        ("kd.lr=.inf", "kd.lr: "),
+        ("seed=-1", "seed: "),
+        ("seed=4294967296", "seed: "),
     ],
 )
 def test_errors_are_one_line_that_names_the_key(setting, message):
@@ -126,6 +133,13 @@ def test_errors_are_one_line_that_names_the_key(setting, message):
         search(setting)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_options_come_last_and_are_taken_as_they_are():
+    config = load(
+        SearchConfig, None, ["dataset=digits", "store=a"], {"store": "1: b", "dataset": "null"}
+    )
+    assert (config.store, config.dataset) == ("1: b", "null")
 
 
 def test_a_misspelt_key_is_not_called_missing():
@@ -154,7 +168,7 @@ def test_an_empty_file_sets_nothing(tmp_path, text):
         (b"- a\n- b\n", "must hold keys and values"),
         (b"dataset", "must hold keys and values"),
         (b"dataset: [1]", "dataset: Input should be a valid string"),
-        (b"{}", "dataset: Field required"),
+        (b"{}", "'dataset' is missing: write it"),
     ],
 )
 def test_files_that_are_no_config(tmp_path, content, message):

@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dass_ray import cost as cost_module
@@ -37,7 +38,9 @@ def counted(space, spec, classes, device):
      (PLAIN, 20, "cpu")],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
-def test_equals_counting_on_the_built_network(space, students, device):
+def test_equals_counting_on_the_built_network(space, students, device, monkeypatch):
+    monkeypatch.setattr(nn.Conv2d, "reset_parameters", lambda _conv: None)  # 10 ms a network
+    monkeypatch.setattr(ResNet, "_reset", lambda _net: None)
     some = [space.smallest, space.teacher, *specs(space, students)]
     classes = 2 + students % 7
     costs = cost(space, space.pack(some), classes)

@@ -16,7 +16,7 @@ from dass_ray.space import Space, Spec
 from .make import TINY
 
 SMALL = Space(name="small", image_size=8, widths=(8, 8, 16), strides=(1, 2, 1), max_depth=4)
-CLASSES, BATCH = 3, 12
+CLASSES, BATCH = 3, 10
 TIGHT = Limits(params=4700)  # which 1 of 100 uniform draws meets
 SAMPLERS = {"nsga2": NSGAIISampler, "tpe": TPESampler, "random": RandomSampler}
 GENERATION = NSGAIISampler._get_generation_key()
@@ -149,7 +149,7 @@ def test_accuracy_guides_the_search():
 def test_the_seed_decides(sampler):
     def told(seed):
         found = explorer(sampler, seed=seed)
-        return [step(found)["spec"].to_pylist() for _ in range(3)]
+        return [step(found)["spec"].to_pylist() for _ in range(2)]
 
     first, again, other = told(5), told(5), told(6)
     assert first == again
@@ -216,6 +216,16 @@ def test_a_replayed_search_goes_on(sampler):
     _, specs = again.ask(BATCH)
     assert specs != again.starts
     assert len(again.study.get_trials()) == 3 * BATCH
+
+
+def test_a_replayed_search_draws_anew():
+    """Not the random students again that it has scored already."""
+    live = explorer("random", limits=Limits())
+    batches = [step(live) for _ in range(3)]
+    drawn = set().union(*(batch["spec"].to_pylist() for batch in batches[1:]))
+    for count in (1, 2, 3):
+        _, specs = replayed(batches[:count], "random").ask(BATCH)
+        assert len(drawn & set(map(str, specs))) < BATCH / 2
 
 
 def test_children_are_like_the_replayed_parents():

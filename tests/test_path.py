@@ -128,6 +128,17 @@ def test_search_goes_on_from_the_store(home, monkeypatch):
     assert all(after[path] == before[path] for path in kept)
 
 
+def test_a_lost_batch_is_scored_again(home):
+    """A hole in the numbers, left by a batch that failed, is no batch that is there."""
+    store = open_store("store")
+    for path in ("finished.json", "batches/000001.parquet"):
+        store.delete(f"searches/mine/{path}")
+    assert run(*search()) == 0
+    batches = searches.read_batches(store, "mine")
+    assert sum(len(batch) for batch in batches) == 40
+    assert [path[-9:-8] for path in store.list("searches/mine/batches")] == ["0", "2", "3"]
+
+
 def test_same_name_other_settings(home, capsys):
     assert run(*search("candidates=41")) == 2
     assert "another search called 'mine'" in capsys.readouterr().err
@@ -145,15 +156,34 @@ BAD = {
     "no such data set": (("search", "-d", "bar"), "bars"),
     "no such search": (("report", "yours"), "known: mine"),
     "no such student": (("export", "mine", "--spec", "4/8"), "verified:"),
+    "name of a folder": ((*search("name=a/b"),), "name"),
+    "no objective": ((*search("objectives=[]"),), "objectives"),
+    "endless rate": ((*search("kd.lr=.inf"),), "kd.lr"),
+    "too many scorers": ((*search("name=many", "resources.scorers=99"),), "99 scorers"),
+    "too many CPUs": (
+        ("collect", "-c", "task.yaml", "-s", "datasets=[bars]", "-s", "resources.cpus_per_run=99"),
+        "more than the cluster has",
+    ),
+    "name is taken": (
+        ("meta-train", "-s", "name=small", "-s", "train=[bars]", "-s", "validation=[dots]"),
+        "a predictor called 'small' already",
+    ),
+    "name of ours": (
+        ("meta-train", "-s", "name=shipped", "-s", "train=[bars]", "-s", "validation=[dots]"),
+        "a predictor called 'shipped' already",
+    ),
     "missing config": (("collect", "-c", "none.yaml"), "cannot read the config none.yaml"),
     "no runs": (
         ("evaluate", "-d", "bars", "-s", "predictor=shipped"), "fewer than 3 finished runs",
     ),
     "missing store": (("runs", "--store", "nowhere"), "nowhere"),
     "no such teacher": ((*search("teacher_id=abc"),), "no teacher 'abc'"),
-    "teacher of other data": ((*search("dataset=dots", "teacher_id=BARS"),), "knows 'bars' with 3"),
+    "teacher of other data": (
+        ("search", "-c", "task.yaml", "-d", "dots", "-s", "predictor=small", "-s",
+         "teacher_id=BARS"), "knows 'bars' with 3",
+    ),
     "nothing given": (("search",), "'dataset' is missing: write it in the config"),
-    "missing source": (("data", "import", "x", "nothing"), "there is no nothing"),
+    "missing source": (("data", "import", "x", "nothing"), "nothing; check the path"),
     "unreadable weights": (("teacher", "import", "bars", "task.yaml"), "safetensors"),
 }  # fmt: skip
 

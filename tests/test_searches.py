@@ -5,7 +5,7 @@ from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
 from dass_ray.searches import BATCH_SCHEMA, Choice, Choices, Finished, SearchCard
 
-from .make import KD, TINY, teacher_card
+from .make import KD, TINY, Memory, teacher_card
 
 
 def card(name="mine", **changed):
@@ -84,6 +84,14 @@ def test_a_batch_is_written_once(store):
     searches.write_batch(store, "mine", 0, batch(0))
     assert searches.write_batch(store, "mine", 0, batch(7)) is False
     assert searches.read_batches(store, "mine")[0].to_pydict() == batch(0)
+
+
+def test_the_next_batch_is_above_all_others():
+    store = Memory()
+    assert searches.next_batch(store, "mine") == 0
+    for number, following in ((0, 1), (2, 3), (11, 12), (1, 12)):
+        searches.write_batch(store, "mine", number, batch(number))
+        assert searches.next_batch(store, "mine") == following
 
 
 def test_a_search_does_not_see_those_whose_name_begins_like_its_own(store):

@@ -23,13 +23,14 @@ from dass_ray.cost import cost
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.kd.checkpoint import StoreCheckpoints
-from dass_ray.kd.distill import Distilled, distil
+from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
+from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import SoftLabels, soft_labels
 from dass_ray.models.resnet import ResNet
 from dass_ray.models.weights import to_bytes
 from dass_ray.recipe import KDRecipe
-from dass_ray.records import Run, RunRow, TeacherCard
+from dass_ray.records import Run, RunRow, Status, TeacherCard
 from dass_ray.space import Spec
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
@@ -109,38 +110,47 @@ def distil_shard(
     store = _store(uri)
     rows = [_distil(store, uri, run, labels, keep_weights) for run in runs]
     ledger.commit(store, rows)
+    for run in runs:
+        StoreCheckpoints(store, run.key).clear()
     return rows
 
 
 def _distil(store: Store, uri: str, run: Run, labels: SoftLabels, keep_weights: bool) -> RunRow:
+    """One run; what a student itself provokes, such as too little memory, becomes a failed row."""
     card, started = run.teacher, time.time()
     data = _dataset(uri, card.dataset, card.space.image_size)
-    checkpoints = StoreCheckpoints(store, run.key)
-    out = distil(
-        Spec.parse(run.spec), _teacher(uri, card), labels, data, run.recipe, run.seed,
-        checkpoints=checkpoints,
-    )  # fmt: skip
+    teacher, checkpoints = _teacher(uri, card), StoreCheckpoints(store, run.key)
+    try:
+        out = distil(
+            Spec.parse(run.spec), teacher, labels, data, run.recipe, run.seed,
+            checkpoints=checkpoints,
+        )  # fmt: skip
+    except (RuntimeError, MemoryError) as error:
+        return row(run, Trained(), None, started, f"{type(error).__name__}: {error}")
     if keep_weights and out.trained.status == "ok":
         store.put(f"students/{run.key}.safetensors", to_bytes(out.net.state_dict()))
-    checkpoints.clear()
-    return row(run, out, started)
+    return row(run, out.trained, out.test, started)
 
 
-def row(run: Run, out: Distilled, started: float) -> RunRow:
-    """The ledger row of a finished run; started: s since 1970."""
-    card, curve = run.teacher, out.trained.curve
-    ok = out.trained.status == "ok"
+def row(
+    run: Run, trained: Trained, test: float | None, started: float, failure: str = ""
+) -> RunRow:
+    """The ledger row of a run; started: s since 1970; failure: why it failed, if it did."""
+    card, curve = run.teacher, trained.curve
+    status: Status = "failed" if failure else trained.status
+    ok = status == "ok"
+    diverged = f"the loss stopped being finite in epoch {len(curve) + 1}"
     costs = cost(card.space, card.space.pack([Spec.parse(run.spec)]), len(card.classes))
     facts: dict[str, Any] = {
         "validation": curve[-1] if ok else None,
         "validation_best": max(curve) if ok else None,
-        "test": out.test,
+        "test": test,
         "curve": curve,
     }
     return RunRow(
         key=run.key,
-        status=out.trained.status,
-        error="" if ok else f"the loss stopped being finite in epoch {len(curve) + 1}",
+        status=status,
+        error=failure or ("" if ok else diverged),
         dataset=card.dataset,
         dataset_fingerprint=card.dataset_fingerprint,
         teacher=card.id,
@@ -154,7 +164,7 @@ def row(run: Run, out: Distilled, started: float) -> RunRow:
         flops=int(costs.flops[0]),
         recipe=run.recipe.model_dump_json(),
         seed=run.seed,
-        seconds=out.trained.seconds,
+        seconds=trained.seconds,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         host=platform.node(),
         started_at=started,

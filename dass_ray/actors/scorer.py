@@ -6,8 +6,9 @@ import ray
 import torch
 
 from dass_ray.actors.kd_worker import device
-from dass_ray.actors.session import has_gpus
+from dass_ray.actors.session import has_gpus, slots
 from dass_ray.config import Resources
+from dass_ray.errors import UserError
 from dass_ray.kd.teachers import load_net
 from dass_ray.predictor import checkpoint
 from dass_ray.predictor.scorer import Scored, TaskScorer
@@ -32,6 +33,14 @@ class Scorer:
     def score(self, specs: Specs) -> Scored:
         """Scores students [N, S, D]."""
         return self.scorer.score(specs)
+
+
+def check(resources: Resources) -> None:
+    """UserError where the cluster has no CPU for each scorer, which would wait for ever."""
+    if resources.scorers > (most := slots({"num_cpus": CPUS + TRIAL_CPUS})):
+        raise UserError(
+            f"{resources.scorers} scorers need a CPU each: lower resources.scorers to {most}"
+        )
 
 
 def start(uri: str, predictor: str, teacher: TeacherCard, resources: Resources) -> list[Any]:

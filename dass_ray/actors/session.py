@@ -66,7 +66,11 @@ def has_gpus() -> bool:
 
 
 def slots(demand: dict[str, float]) -> int:
-    """How many tasks of this demand run at once in the cluster; at least one."""
+    """How many tasks of this demand run at once in the cluster; UserError if none ever can."""
     have = ray.cluster_resources()
     names = {"num_cpus": "CPU", "num_gpus": "GPU"}
-    return max(1, int(min(have.get(names[k], 0) / v for k, v in demand.items() if v)))
+    count = int(min(have.get(names[k], 0) / v for k, v in demand.items()) + 1e-9)
+    if count < 1:
+        asked = ", ".join(f"{v:g} {names[k]}" for k, v in demand.items())
+        raise UserError(f"a task asks for {asked}, more than the cluster has: lower resources.*")
+    return count

@@ -35,8 +35,8 @@ def configured(
 ) -> C:
     """The configuration of a file, then settings, then the options that were given."""
     options = {"store": store, "address": address, **given}
-    extra = [f"{key}={value}" for key, value in options.items() if value is not None]
-    return load(model, file, [*(settings or []), *extra])
+    chosen = {key: value for key, value in options.items() if value is not None}
+    return load(model, file, settings or [], chosen)
 
 
 def store_uri(store: str | None) -> str:

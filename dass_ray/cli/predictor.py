@@ -26,6 +26,7 @@ def meta_train(
 
     settled = configured(MetaTrainConfig, config, settings, store)
     console, opened = Console(), open_store(settled.store)
+    checkpoint.check_name(opened, settled.name)
     train = task_runs(opened, settled.train, settled.space)
     validation = task_runs(opened, settled.validation, settled.space)
     with Bars(console) as bars:
@@ -64,8 +65,7 @@ def evaluate(
     from dass_ray.predictor.evaluate import evaluate  # noqa: PLC0415
     from dass_ray.predictor.tasks import task_runs  # noqa: PLC0415
 
-    names = f"[{','.join(repr(name) for name in dataset)}]" if dataset else None
-    settled = configured(EvaluateConfig, config, settings, store, datasets=names)
+    settled = configured(EvaluateConfig, config, settings, store, datasets=dataset or None)
     opened = open_store(settled.store, write=False)
     _, predictor = checkpoint.load(opened, settled.predictor, settled.space)
     shown = table("task", "students", "ranking", "Spearman", "Kendall", folded="task")

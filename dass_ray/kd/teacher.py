@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from dass_ray.data.dataset import Dataset
+from dass_ray.data.dataset import Dataset, Split
 from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.train import OnEpoch, accuracy, train
 from dass_ray.kd.trained import Trained
@@ -52,11 +52,17 @@ def train_teacher(
     )
 
 
-def near_chance(validation: float, classes: int, images: int) -> bool:
+def near_chance(validation: float, chance: float, images: int) -> bool:
     """Whether an accuracy on `images` validation images is hardly above guessing.
 
-    Hardly: less than three standard errors, or than a twentieth of the way to 1, above 1/classes.
+    chance: share of the most frequent class. Hardly: less than three standard errors, or than a
+    twentieth of the way to 1, above it; half of that way is always enough.
     """
-    chance = 1 / classes
     error = math.sqrt(chance * (1 - chance) / images)
-    return validation < chance + max(3 * error, 0.05 * (1 - chance))
+    above = min(max(3 * error, 0.05 * (1 - chance)), 0.5 * (1 - chance))
+    return validation < chance + above
+
+
+def chance(split: Split) -> float:
+    """The accuracy of guessing a split's most frequent class."""
+    return float(split.labels.bincount().max()) / len(split)

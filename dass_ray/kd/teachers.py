@@ -10,7 +10,7 @@ from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
 from dass_ray.frozen import content_hash
 from dass_ray.kd.checkpoint import Checkpoints
-from dass_ray.kd.teacher import Teacher, near_chance, train_teacher
+from dass_ray.kd.teacher import Teacher, chance, near_chance, train_teacher
 from dass_ray.kd.train import OnEpoch, accuracy
 from dass_ray.kd.trained import Trained
 from dass_ray.models.resnet import ResNet
@@ -121,7 +121,6 @@ def _commit(
     seed: int | None,
 ) -> TeacherCard:
     data = dataset.card
-    classes, images = len(data.classes), len(dataset.validation)
     card = TeacherCard(
         id=identity,
         dataset=data.name,
@@ -133,7 +132,8 @@ def _commit(
         fingerprint=fingerprint(teacher.net.state_dict()),
         validation=teacher.validation,
         test=teacher.test,
-        near_chance=near_chance(teacher.validation, classes, images),
+        near_chance=teacher.trained.status == "diverged"
+        or near_chance(teacher.validation, chance(dataset.validation), len(dataset.validation)),
         curve=tuple(teacher.trained.curve),
         seconds=teacher.trained.seconds,
         code_version=__version__,
@@ -157,7 +157,7 @@ def _measured_again(card: TeacherCard, net: ResNet, dataset: Dataset) -> Teacher
             "validation": validation,
             "test": accuracy(net, dataset, dataset.test),
             "near_chance": near_chance(
-                validation, len(dataset.card.classes), len(dataset.validation)
+                validation, chance(dataset.validation), len(dataset.validation)
             ),
         }
     )

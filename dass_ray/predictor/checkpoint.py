@@ -36,6 +36,12 @@ class PredictorCard(Frozen):
     schema_version: int = SCHEMA_VERSION
 
 
+def check_name(store: Store, name: str) -> None:
+    """UserError where no new predictor can have this name; asked before hours of training."""
+    if name == SHIPPED or store.exists(f"predictors/{name}/card.json"):
+        raise UserError(f"there is a predictor called {name!r} already: choose another name")
+
+
 def save(
     store: Store, found: MetaTrained, config: MetaTrainConfig, runs: Mapping[str, int], command: str
 ) -> PredictorCard:

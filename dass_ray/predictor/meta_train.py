@@ -101,7 +101,7 @@ class _Episodes:
 
     def __init__(self, train: Sequence[TaskRuns], scale: float, config: MetaTrainConfig) -> None:
         self.train, self.scale, self.members = train, scale, config.members
-        self.queries = min(config.queries, *(len(runs.accuracy) for runs in train))
+        self.queries = min(config.queries, max(len(runs.accuracy) for runs in train))
         self.generator = torch.Generator().manual_seed(config.seed)
         self.teachers = Students(
             torch.stack([runs.task.teacher.maps for runs in train]),
@@ -131,8 +131,9 @@ class _Episodes:
         """Queries of every task: maps [T, Q, ...], vectors [T, Q, F], targets [T, Q]."""
         drawn = []
         for runs in self.train:
-            order = torch.randperm(len(runs.accuracy), generator=self.generator)
-            chosen = order[: self.queries]
+            n = len(runs.accuracy)
+            order = torch.randperm(n, generator=self.generator)
+            chosen = order[torch.arange(self.queries) % n]  # again, where a task has fewer
             teacher = log_odds(torch.tensor(runs.task.accuracy))
             target = (log_odds(runs.accuracy[chosen]) - teacher) / self.scale
             students = runs.students[chosen]

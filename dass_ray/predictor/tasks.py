@@ -1,5 +1,6 @@
 """From the run ledger to what the predictor learns from and is judged by."""
 
+import hashlib
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -59,8 +60,9 @@ def _task(store: Store, card: TeacherCard, runs: pa.Table) -> TaskRuns:
     means = runs.group_by("spec").aggregate([("validation", "mean")]).sort_by("spec")
     specs = card.space.pack([Spec.parse(text) for text in means["spec"].to_pylist()])
     teacher = load_net(store, card)
+    recipe = hashlib.sha256(runs["recipe"][0].as_py().encode()).hexdigest()
     return TaskRuns(
-        card.dataset,
+        f"{card.dataset}/{card.id[:8]}/{recipe[:4]}",
         encode_task(teacher, card.validation),
         encode_students(teacher, specs),
         torch.tensor(means["validation_mean"].to_pylist()),

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dass_ray.data.dataset import Split
 from dass_ray.kd import teacher as teacher_module
-from dass_ray.kd.teacher import near_chance, train_teacher
+from dass_ray.kd.teacher import chance, near_chance, train_teacher
 from dass_ray.kd.train import accuracy, train
 from dass_ray.models.resnet import seeded
 from dass_ray.recipe import TeacherRecipe
@@ -81,17 +82,25 @@ def test_a_wild_teacher_is_a_result(dataset):
         (10, 10_000, 0.1 + 0.05 * 0.9),  # many images: a twentieth of the way to 1
         (10, 100, 0.1 + 3 * math.sqrt(0.1 * 0.9 / 100)),  # few: three standard errors
         (2, 100, 0.5 + 3 * 0.05),
+        (2, 5, 0.75),  # half of the way is always enough
         (200, 10_000, 1 / 200 + 0.05 * (1 - 1 / 200)),
     ],
 )
 def test_near_chance_is_below_the_edge(classes, images, edge):
-    assert near_chance(edge - 1e-9, classes, images)
-    assert not near_chance(edge + 1e-9, classes, images)
-    assert near_chance(1 / classes, classes, images)
-    assert near_chance(0.0, classes, images)
-    assert not near_chance(1.0, classes, images)
+    guess = 1 / classes
+    assert near_chance(edge - 1e-9, guess, images)
+    assert not near_chance(edge + 1e-9, guess, images)
+    assert near_chance(guess, guess, images)
+    assert near_chance(0.0, guess, images)
+    assert not near_chance(1.0, guess, images)
+
+
+def test_chance_is_the_most_frequent_class():
+    labels = torch.tensor([0, 2, 2, 2, 1])
+    images = torch.zeros(5, 3, 8, 8, dtype=torch.uint8)
+    assert chance(Split(images, labels)) == 0.6
 
 
 def test_more_images_tell_more():
-    found = [near_chance(0.2, 10, images) for images in (10, 50, 100, 1000)]
+    found = [near_chance(0.2, 0.1, images) for images in (10, 50, 100, 1000)]
     assert found == [True, True, False, False]

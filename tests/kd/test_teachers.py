@@ -124,6 +124,13 @@ def test_near_chance_is_on_the_card(dataset):
     assert "normalisation" in advice(card.model_copy(update={"recipe": None}))
 
 
+def test_a_teacher_that_diverged_is_near_chance(dataset):
+    wild = TeacherRecipe(**TEACH.model_dump() | {"lr": 1e30, "warmup": 0, "epochs": 5})
+    card = train_into(Memory(), TeacherPlan(TINY, wild, 0), dataset)
+    assert card.near_chance is True
+    assert len(card.curve) < 5
+
+
 def imported(store, dataset, state, space=TINY):
     return import_into(store, space, dataset, state, "my.safetensors")
 

@@ -184,18 +184,37 @@ def test_clipping_keeps_a_wild_run_finite(dataset):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_one_bad_batch_is_enough(dataset, bad):
+@pytest.mark.parametrize("where", [6, 8])  # the last batch of the second epoch is its fourth
+def test_one_bad_batch_is_enough(dataset, bad, where):
     calls = []
 
     def loss(_view, _chosen, logits, labels):
         calls.append(1)
-        return F.cross_entropy(logits, labels) * (bad if len(calls) == 6 else 1)
+        return F.cross_entropy(logits, labels) * (bad if len(calls) == where else 1)
 
     told = []
     _, found = trained(dataset, loss=loss, on_epoch=lambda *facts: told.append(facts))
     assert found.status == "diverged"
     assert len(found.curve) == len(told) == 1
     assert len(calls) == 8  # the second epoch was the last
+
+
+class Modes(nn.Module):
+    """Keeps in which mode it was at every call."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.modes = nn.Linear(192, 3), []
+
+    def forward(self, images):
+        self.modes.append(self.training)
+        return self.layer(images.flatten(1))
+
+
+def test_every_epoch_trains_in_train_mode_and_validates_in_eval_mode(dataset):
+    net = Modes()
+    train(net, dataset, PLAIN, cross_entropy, seed=0)
+    assert net.modes == [True, True, True, True, False] * 3
 
 
 class Brightest(nn.Module):

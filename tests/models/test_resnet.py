@@ -93,5 +93,6 @@ def test_the_seed_alone_decides():
 
 def test_first_weights_keep_the_variance():
     """He et al.: the standard deviation of a convolution is sqrt(2 / (9 * output channels))."""
-    weight = ResNet(MICRO, MICRO.teacher, 3).stages[3][4].conv2.weight
+    weight = ResNet(MICRO, MICRO.teacher, 3).stages[3][0].conv1.weight
+    assert weight.shape == (64, 32, 3, 3)
     assert weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.05)

@@ -5,7 +5,7 @@ import torch
 
 from dass_ray import __version__
 from dass_ray.errors import UserError
-from dass_ray.predictor.checkpoint import PredictorCard, load, save
+from dass_ray.predictor.checkpoint import PredictorCard, check_name, load, save
 from dass_ray.predictor.meta_train import meta_train
 from dass_ray.space import Space
 
@@ -96,6 +96,15 @@ def test_another_predictor_of_that_name_is_refused(found, task):
     with pytest.raises(UserError, match="another predictor called 'small': choose another name"):
         saved(store, trained(task, seed=1))
     assert store.objects == before
+
+
+def test_a_name_is_checked_before_the_training(found):
+    store = Memory()
+    check_name(store, "small")
+    saved(store, found)
+    for name in ("small", "shipped"):
+        with pytest.raises(UserError, match=f"a predictor called '{name}' already: choose ano"):
+            check_name(store, name)
 
 
 def test_a_crash_before_the_card_leaves_no_predictor(found, task):

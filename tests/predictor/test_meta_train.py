@@ -63,6 +63,8 @@ def test_the_seed_decides(train, unseen):
     assert same(first, again)
     assert (first.episode, first.validation) == (again.episode, again.validation)
     assert not same(first, meta_train(train, unseen, make.config(seed=4)))
+    starts = [module._start(train[0], make.config(seed=seed))[1]["mix.weight"] for seed in (3, 4)]
+    assert not torch.equal(*starts)
 
 
 def test_members_differ(train, unseen):
@@ -155,6 +157,16 @@ def test_queries_are_different_students_with_their_own_accuracies(train):
         order = [int((known - row).abs().sum(dim=1).argmin()) for row in rows]
         assert torch.allclose(rows, known[order], atol=1e-5)
         assert torch.equal(first[0][t], runs.students.maps[order])
+
+
+def test_a_task_with_fewer_students_shows_some_of_them_again(train):
+    few = make.runs("few", seed=9, students=5)
+    _, vectors, targets = module._Episodes([*train, few], 0.1, make.config(queries=12))._draw()
+    assert vectors.shape[:2] == targets.shape == (TRAIN + 1, 12)
+    assert len(targets[-1].unique()) == len(few.accuracy.unique())
+    counts = torch.bincount(torch.unique(targets[-1], return_inverse=True)[1])
+    assert counts.sum() == 12
+    assert len(targets[0].unique()) == 12
 
 
 def test_the_unit_is_the_deviation_of_a_task(train, unseen):

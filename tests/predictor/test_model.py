@@ -1,9 +1,11 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state
 
-from dass_ray.predictor.model import MapEncoder, Network, Predictor, adapt
+from dass_ray.predictor.model import MapEncoder, Network, Predictor, adapt, log_odds
 
 from . import make
 
@@ -35,6 +37,13 @@ def predictor(members=3, scale=0.05):
 
 def member(group, m):
     return {name: value[m] for name, value in group.items()}
+
+
+def test_log_odds_by_hand():
+    found = log_odds(torch.tensor([0.5, 0.75, 0.2, 0.0, 1.0]))
+    ends = math.log(999)
+    expected = [0, math.log(3), -math.log(4), -ends, ends]
+    assert found.tolist() == pytest.approx(expected, abs=1e-3)
 
 
 def test_map_encoder_by_hand():

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,7 @@ def test_inputs_accuracies_and_costs_belong_together():
     values = [0.3, 0.8, 0.5, 0.6, 0.1, 0.9]
     store.runs(values)
     (task,) = task_runs(store, ["tinges"], TINY)
-    assert task.name == "tinges"
+    assert re.fullmatch(r"tinges/t1/[0-9a-f]{4}", task.name)
     assert found(task) == expected(SPECS, values)
     order = sorted(SPECS, key=str)
     packed = TINY.pack(order)
@@ -84,6 +86,7 @@ def test_runs_that_diverged_are_left_out():
     store.teacher()
     store.runs([0.2, 0.4, 0.6])
     store.run(SPECS[3], None, status="diverged")
+    store.run(SPECS[4], 0.9, status="diverged")
     store.run(SPECS[0], None, status="failed", seed=1)
     (task,) = task_runs(store, ["tinges"], TINY)
     assert found(task) == expected(SPECS[:3], [0.2, 0.4, 0.6])
@@ -99,6 +102,8 @@ def test_teachers_and_recipes_are_tasks_of_their_own():
     store.runs([0.7, 0.8, 0.9], teacher="t2")
     tasks = task_runs(store, ["tinges"], TINY)
     assert sorted(min(task.accuracy.tolist()) for task in tasks) == pytest.approx([0.1, 0.4, 0.7])
+    assert len({task.name for task in tasks}) == 3
+    assert len({task.name for task in tasks}) == 3
     assert torch.equal(tasks[0].task.teacher.maps, tasks[1].task.teacher.maps)
     assert not torch.equal(tasks[0].task.teacher.maps, tasks[2].task.teacher.maps)
 
@@ -109,7 +114,7 @@ def test_data_sets_come_in_the_order_asked():
         store.teacher(f"of {name}", data=name)
         store.runs([0.1, 0.2, 0.3], teacher=f"of {name}", data=name)
     tasks = task_runs(store, ["textures:3", "a"], TINY)
-    assert [task.name for task in tasks] == ["textures-3", "a"]
+    assert [task.name.split("/")[0] for task in tasks] == ["textures-3", "a"]
 
 
 def test_too_few_students():
