@@ -143,7 +143,7 @@ def test_constraints_guide_the_search():
 def test_accuracy_guides_the_search():
     found = explorer("nsga2", objectives=("accuracy",), limits=Limits())
     means = [np.mean(step(found)["predicted"].to_pylist()) for _ in range(8)]
-    assert means[-1] > means[0] + 0.02
+    assert means[-1] > means[0] + 0.012  # random draws stay within 0.004
 
 
 def test_the_seed_decides(sampler):

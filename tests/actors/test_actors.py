@@ -90,7 +90,8 @@ def test_demand_and_slots_follow_the_cluster():
     assert ("num_gpus" in demand) == has_gpus()
     assert slots({"num_cpus": 1.0}) == cpus
     assert slots({"num_cpus": 0.5}) == 2 * cpus
-    assert slots({"num_cpus": 10.0 * cpus}) == 1  # never none
+    with pytest.raises(UserError, match=r"more than the cluster has: lower resources"):
+        slots({"num_cpus": 10.0 * cpus})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:port"])
