@@ -16,7 +16,7 @@ from ..make import TINY
 def config(**changed):
     facts = {
         "name": "small", "space": TINY, "train": ("a",), "validation": ("b",), "members": 2,
-        "hidden": 8, "lr": 0.01, "episodes": 10, "queries": 10, "validate_every": 5,
+        "hidden": 8, "lr": 0.01, "episodes": 20, "queries": 10, "validate_every": 5,
     }  # fmt: skip
     return MetaTrainConfig(**facts | changed)
 

@@ -11,7 +11,7 @@ from dass_ray.predictor.model import adapt
 
 from . import make
 
-TRAIN = 3
+TRAIN = 4
 LEARN = {
     "members": 1, "episodes": 60, "validate_every": 20, "lr": 0.02, "inner_lr": 0.001,
     "hidden": 16, "queries": 20,
@@ -68,7 +68,7 @@ def test_the_seed_decides(train, unseen):
 
 
 def test_members_differ(train, unseen):
-    params = meta_train(train, unseen, make.config(members=3, episodes=1)).predictor.params
+    params = meta_train(train, unseen, make.config(members=3)).predictor.params
     for value in params.values():
         assert len(value) == 3
         assert not torch.equal(value[0], value[1])
@@ -170,7 +170,7 @@ def test_a_task_with_fewer_students_shows_some_of_them_again(train):
 
 
 def test_the_unit_is_the_deviation_of_a_task(train, unseen):
-    found = meta_train(train, unseen, make.config(episodes=1))
+    found = meta_train(train, unseen, make.config())
     expected = sum(float(torch.logit(runs.accuracy).std()) for runs in train) / TRAIN
     assert found.predictor.scale == pytest.approx(expected)
 
