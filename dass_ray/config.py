@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from dass_ray.cost import Limits
 from dass_ray.errors import UserError
@@ -78,6 +78,15 @@ class VerifyConfig(Frozen):
     random: int = Field(default=4, ge=0)
     """Random students within the same limits, to show what the predictor was worth."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    rounds: int = Field(default=1, ge=1)
+    """Rounds in which the top ones are distilled; each is chosen by a predictor that has learned
+    from those before it."""
+
+    @model_validator(mode="after")
+    def _some_in_every_round(self) -> Self:
+        if self.rounds > self.top:
+            raise ValueError("rounds must be at most top, so that each distils a top student")
+        return self
 
 
 class SearchConfig(TeacherConfig):
@@ -131,21 +140,89 @@ class CollectConfig(StoreConfig):
         )
 
 
+Signal = Literal["ridge", "accuracy", "kl", "similarity", "early_similarity", "rank"]
+"""What the remapped, untrained student does with real images; see predictor/signals.py."""
+
+
+class Encodings(Frozen):
+    """What a predictor sees of a task and its students; each input can be switched off.
+
+    The paper's choice is S, T and A with one noise image of the space's size, no summary and no
+    signals. The defaults are what ranked best on left-out data sets: see docs/PREDICTOR.md.
+    """
+
+    student: bool = False
+    """S: the last activation map of the remapped student."""
+    teacher: bool = False
+    """T: that of the teacher."""
+    architecture: bool = True
+    """A: whether each block exists, and its width."""
+    summary: bool = True
+    """A in few numbers: each stage's depth and mean width, log parameters and FLOPs."""
+    dataset: bool = False
+    """D: a set encoder over training images."""
+    signals: tuple[Signal, ...] = (
+        "ridge", "accuracy", "kl", "similarity", "early_similarity", "rank",
+    )  # fmt: skip
+    """Figures of the remapped student on training images, relative to random students."""
+    probe: Literal["noise", "images"] = "noise"
+    """What goes through the networks to give the maps: Gaussian noise or training images."""
+    probes: int = Field(default=1, ge=1)
+    """Images of the probe; their maps are averaged."""
+    probe_size: int | None = Field(default=None, ge=8)
+    """Side of the probe in px; None is the space's."""
+    use: Literal["map", "mean"] = "map"
+    """The whole activation map, or each channel's mean."""
+    images: int = Field(default=256, ge=32)
+    """Training images behind the signals."""
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether a task's data set is needed, beside its teacher."""
+        return bool(self.signals) or self.dataset or self.probe == "images"
+
+    @model_validator(mode="after")
+    def _tells_students_apart(self) -> Self:
+        if not (self.student or self.architecture or self.summary or self.signals):
+            raise ValueError(
+                "student, architecture, summary and signals are off: nothing tells students apart"
+            )
+        if len(set(self.signals)) < len(self.signals):
+            raise ValueError("a signal is named twice")
+        return self
+
+
 class MetaTrainConfig(StoreConfig):
-    """A predictor: its tasks, its size and how it is meta-trained."""
+    """A predictor: its tasks, what it sees and how it is meta-trained."""
 
     name: str = Field(pattern=NAME)
     space: SpaceField = MICRO
     train: tuple[str, ...] = Field(min_length=1)
     """Data sets whose runs are learned from."""
     validation: tuple[str, ...] = Field(min_length=1)
-    """Data sets whose runs choose the checkpoint."""
+    """Data sets whose runs choose the checkpoint and calibrate the intervals."""
+    without_teachers: tuple[str, ...] = ()
+    """Teachers whose runs are left out, by identity."""
+    encodings: Encodings = Encodings()
     members: int = Field(default=5, ge=1)
     hidden: int = Field(default=64, ge=1)
+    adaptation: Literal["second", "first", "none"] = "second"
+    """Order of the gradient through the inner steps on the support set."""
+    inner_steps: int = Field(default=1, ge=1)
     inner_lr: float = Field(default=0.005, gt=0)
     """First value of the learned step sizes of the adaptation."""
+    support: int = Field(default=0, ge=0)
+    """Most students with known accuracy that join the teacher in an episode's support set."""
+    normalise: Literal["teacher", "task"] = "task"
+    """Accuracies relative to the teacher's, or standardised by task."""
+    ranking: Literal["none", "pairwise", "listwise"] = "pairwise"
+    ranking_weight: float = Field(default=1.0, gt=0)
+    """Of the ranking loss beside the squared error."""
     lr: float = Field(default=5e-4, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     episodes: int = Field(default=1000, ge=1)
+    tasks: int = Field(default=8, ge=1)
+    """Tasks in one episode, at most as many as there are."""
     queries: int = Field(default=50, ge=2)
     """Students of each task in one episode, at most as many as there are."""
     validate_every: int = Field(default=25, ge=1)
@@ -153,13 +230,31 @@ class MetaTrainConfig(StoreConfig):
     """Episodes without a better validation after which training stops."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if both := sorted(set(self.train) & set(self.validation)):
+            raise ValueError(f"{both[0]!r} is in train and in validation: choose one of them")
+        return self
+
 
 class EvaluateConfig(StoreConfig):
-    """Rank correlation of a predictor on runs of tasks that it has not seen."""
+    """How a predictor ranks students of tasks that it has not seen, beside every baseline."""
 
     predictor: str = "shipped"
+    """`shipped`, or the name of a predictor in the store."""
     space: SpaceField = MICRO
     datasets: tuple[str, ...] = Field(min_length=1)
+    """Data sets with finished runs; of several KD seeds where the noise ceiling is wanted."""
+    top: int = Field(default=5, ge=1)
+    """k of precision@k and regret@k."""
+    images: int = Field(default=64, ge=2)
+    """Training images that the zero-cost scores look at."""
+    given: tuple[Annotated[int, Field(ge=2)], ...] = (5, 10, 20)
+    """Real runs of the target task that the fitted baselines, and the predictor, are given."""
+    repeats: int = Field(default=10, ge=1)
+    """Draws of these runs."""
+    ablations: Mapping[str, Mapping[str, Any]] = {}
+    """Name -> changes to the predictor's meta-training; each is trained and judged beside it."""
 
 
 def load(

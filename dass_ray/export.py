@@ -84,8 +84,7 @@ def export(store: Store, search: str, spec: str | None, out: Path) -> StudentCar
 
 
 def _row(store: Store, card: SearchCard, spec: str | None) -> RunRow:
-    chosen = searches.choices(store, card.id)
-    keys = [key for choice in chosen.students for key in choice.keys] if chosen else []
+    keys = [key for choice in searches.choices(store, card.id) for key in choice.keys]
     rows = [row for row in ledger.rows_of(store, keys).values() if row.validation is not None]
     wanted = [row for row in rows if spec is None or row.spec == spec]
     if not wanted:

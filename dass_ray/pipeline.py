@@ -4,15 +4,13 @@ Every stage first looks at what the store has, so the same call goes on where it
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-import ray
-
-from dass_ray import __version__, searches, verify
+from dass_ray import __version__, rounds, searches
 from dass_ray.actors import scorer
 from dass_ray.actors.session import ray_session
-from dass_ray.collect import distil_all, train_teachers
+from dass_ray.collect import train_teachers
 from dass_ray.config import CollectConfig, SearchConfig
 from dass_ray.data.builtin import resolve
 from dass_ray.data.card import DatasetCard
@@ -22,7 +20,7 @@ from dass_ray.kd.teachers import advice, known_card
 from dass_ray.predictor import checkpoint
 from dass_ray.records import TeacherCard
 from dass_ray.search import explore
-from dass_ray.searches import Choices, Finished, SearchCard
+from dass_ray.searches import Finished, SearchCard
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
 from dass_ray.watch import Silent, Watcher
@@ -45,18 +43,16 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
         with clock.phase("teacher"):
             teacher = _teacher(store, config, data, watcher)
         card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")
-        actors = scorer.start(store.uri, config.predictor, teacher, config.resources)
-        with clock.phase("explore"):
+        scorers = scorer.started(store.uri, config.predictor, teacher, config.resources)
+        with clock.phase("explore"), scorers as actors:
             watcher.phase("scoring candidates", config.candidates)
             explore(
                 store, card, actors,
                 lambda done, _, best: watcher.step(done, f"best predicted {best:.1%}"),
             )  # fmt: skip
-            chosen = _choose(store, card, actors)
-        for actor in actors:
-            ray.kill(actor)  # frees its CPU for distillation
+            rounds.first(store, card, actors)
         with clock.phase("verify"):
-            _distil(config, card, chosen, watcher)
+            rounds.verify_all(store, config, card, watcher)
     end = Finished(finished_at=time.time(), seconds=clock.seconds)
     searches.write_object(store, end, f"searches/{card.id}/finished.json")
     return card.id
@@ -126,25 +122,3 @@ def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: s
             "choose another name"
         )
     return there
-
-
-def _choose(store: Store, card: SearchCard, actors: Sequence[ray.actor.ActorHandle]) -> Choices:
-    """The students to distil: the store's record, or a new one."""
-    if chosen := searches.choices(store, card.id):
-        return chosen
-    config, space = card.config, card.config.space
-    best = verify.best_predicted(searches.read_batches(store, card.id), config.verify.top)
-    if not best:
-        raise UserError(
-            f"none of the {config.candidates} candidates is within the limits: raise limits.* "
-            "or candidates"
-        )
-    random = verify.drawn_at_random(config, len(card.teacher.classes), best)
-    scored = ray.get(actors[0].score.remote(space.pack([*best, *random])))
-    chosen = verify.choices(card, best, random, scored)
-    return searches.write_object(store, chosen, f"searches/{card.id}/chosen.json")
-
-
-def _distil(config: SearchConfig, card: SearchCard, chosen: Choices, watcher: Watcher) -> None:
-    runs = [run for choice in chosen.students for run in verify.runs(card, choice.spec)]
-    distil_all(config, runs, watcher, shard=1, keep_weights=True)

@@ -2,7 +2,7 @@
 
     searches/<id>/card.json           task and resolved config, written first
     searches/<id>/batches/<n>.parquet scored candidates, one object for each batch
-    searches/<id>/chosen.json         students to distil, with their predictions
+    searches/<id>/rounds/<n>.json     students to distil, with their predictions, round by round
     searches/<id>/finished.json       when it ended and how long each phase took
 
 Every object is written once. Accuracies are shares in [0, 1].
@@ -48,10 +48,11 @@ class SearchCard(Frozen):
 
 
 class Choice(Frozen):
-    """A student to be distilled, why, and what was predicted for it."""
+    """A student to be distilled, when and why, and what was predicted for it before."""
 
     spec: str
     role: Role
+    round: int  # from 1
     predicted: float
     uncertainty: float
     params: int
@@ -59,8 +60,8 @@ class Choice(Frozen):
     keys: tuple[str, ...]  # of its runs, one for each seed
 
 
-class Choices(Frozen):
-    """All students that a search distils."""
+class Round(Frozen):
+    """The students that one round of a search distils."""
 
     students: tuple[Choice, ...]
 
@@ -104,9 +105,25 @@ def ids(store: Store) -> list[str]:
     )
 
 
-def choices(store: Store, search: str) -> Choices | None:
-    """The chosen students; None where the search has not come so far."""
-    return read_object(store, Choices, f"searches/{search}/chosen.json")
+def read_round(store: Store, search: str, number: int) -> Round | None:
+    """A round by its number, from 1; None where the search has not come so far."""
+    return read_object(store, Round, _round(search, number))
+
+
+def write_round(store: Store, search: str, number: int, chosen: Round) -> Round:
+    """Commits a round and returns the one that is in the store: the first writer's."""
+    return write_object(store, chosen, _round(search, number))
+
+
+def _round(search: str, number: int) -> str:
+    return f"searches/{search}/rounds/{number:06d}.json"
+
+
+def choices(store: Store, search: str) -> tuple[Choice, ...]:
+    """The students that were chosen so far, round by round."""
+    paths = store.list(f"searches/{search}/rounds")
+    rounds = [Round.model_validate_json(store.get(path)) for path in paths]
+    return tuple(choice for chosen in rounds for choice in chosen.students)
 
 
 def finished(store: Store, search: str) -> Finished | None:

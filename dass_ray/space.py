@@ -87,6 +87,12 @@ class Space(Frozen):
         head = tuple((choice[0],) for choice in self.choices[:-1])
         return Spec((*head, (self.widths[-1],)))
 
+    def holds(self, other: "Space") -> bool:
+        """Whether every student of the other space is one of this, for teachers alike but depth."""
+        same = {"widths", "strides", "image_size", "multipliers"}
+        alike = self.model_dump(include=same) == other.model_dump(include=same)
+        return alike and other.max_depth <= self.max_depth
+
     def check(self, spec: Spec) -> Spec:
         """The spec itself where it lies in this space, otherwise a UserError that says why."""
         if len(spec.stages) != len(self.widths):

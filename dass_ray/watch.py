@@ -15,6 +15,21 @@ class Watcher(Protocol):
         ...
 
 
+class Prefixed:
+    """Another watcher, which hears of every phase with some words in front of its name."""
+
+    def __init__(self, watcher: Watcher, words: str) -> None:
+        self.watcher, self.words = watcher, words
+
+    def phase(self, name: str, total: int) -> None:
+        """Tells the phase under its longer name."""
+        self.watcher.phase(f"{self.words}{name}", total)
+
+    def step(self, done: int, note: str) -> None:
+        """Tells the step as it is."""
+        self.watcher.step(done, note)
+
+
 class Silent:
     """A watcher that says nothing."""
 

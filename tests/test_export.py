@@ -16,7 +16,7 @@ from dass_ray.kd.train import accuracy
 from dass_ray.kd.views import soft_labels
 from dass_ray.models.resnet import ResNet
 from dass_ray.models.weights import from_bytes, load_into, to_bytes
-from dass_ray.searches import Choice, Choices, SearchCard
+from dass_ray.searches import Choice, Round, SearchCard
 from dass_ray.space import Spec
 from dass_ray.verify import runs
 
@@ -57,10 +57,11 @@ def filled():
                 dataset_fingerprint=data.card.fingerprint, teacher_fingerprint=teacher.fingerprint,
             )])  # fmt: skip
         chosen.append(Choice(
-            spec=str(spec), role="top", predicted=0.5, uncertainty=0.1, params=11, flops=22,
-            keys=tuple(run.key for run in its_runs),
+            spec=str(spec), role="top", round=1, predicted=0.5, uncertainty=0.1, params=11,
+            flops=22, keys=tuple(run.key for run in its_runs),
         ))  # fmt: skip
-    searches.write_object(store, Choices(students=tuple(chosen)), "searches/mine/chosen.json")
+    for number, students in enumerate((chosen[:2], chosen[2:]), 1):
+        searches.write_round(store, "mine", number, Round(students=tuple(students)))
     return store
 
 
@@ -168,7 +169,8 @@ def test_before_any_student_is_verified(store, tmp_path):
         store.delete(path)
     with pytest.raises(UserError, match="verified: none yet"):
         export(store, "mine", None, tmp_path / "out")
-    store.delete("searches/mine/chosen.json")
+    for path in store.list("searches/mine/rounds"):
+        store.delete(path)
     with pytest.raises(UserError, match="verified: none yet"):
         export(store, "mine", None, tmp_path / "out")
 

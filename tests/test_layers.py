@@ -18,7 +18,7 @@ LAYERS = {
     "predictor": 2,
     "actors": 3,
     "bench": 4, "cli": 4, "collect": 4, "explore": 4, "export": 4, "pipeline": 4, "report": 4,
-    "search": 4, "verify": 4,
+    "rounds": 4, "search": 4, "verify": 4,
 }  # fmt: skip
 FORBIDDEN = {0: {"torch", "ray"}, 1: {"ray"}, 2: {"ray"}}
 

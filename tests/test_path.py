@@ -83,9 +83,9 @@ def test_path(home, capsys):
     assert "report: report-mine.html" in out
     assert "<html" in (home / "report-mine.html").read_text()
     chosen = searches.choices(store, "mine")
-    assert [choice.role for choice in chosen.students] == ["top", "top", "random", "random"]
-    assert all(choice.params <= 2500 for choice in chosen.students)
-    rows = ledger.rows_of(store, [key for c in chosen.students for key in c.keys])
+    assert [choice.role for choice in chosen] == ["top", "top", "random", "random"]
+    assert all(choice.params <= 2500 for choice in chosen)
+    rows = ledger.rows_of(store, [key for choice in chosen for key in choice.keys])
     assert len(rows) == 4
     batches = searches.read_batches(store, "mine")
     assert [len(batch) for batch in batches] == [16, 16, 8]
@@ -114,7 +114,7 @@ def search(*more: str) -> tuple[str, ...]:
 
 
 def test_search_goes_on_from_the_store(home, monkeypatch):
-    """Batches, choices and runs that are in the store are not made again."""
+    """Batches, rounds and runs that are in the store are not made again."""
     store = open_store("store")
     before = {path: store.get(path) for path in store.list("searches/mine")}
     store.delete("searches/mine/finished.json")
@@ -124,8 +124,33 @@ def test_search_goes_on_from_the_store(home, monkeypatch):
     after = {path: store.get(path) for path in store.list("searches/mine")}
     assert after.keys() == before.keys()
     assert store.list("runs") == runs
-    kept = [path for path in before if path.endswith(("0.parquet", "1.parquet", "chosen.json"))]
+    kept = [path for path in before if path.endswith(("0.parquet", "1.parquet", "1.json"))]
     assert all(after[path] == before[path] for path in kept)
+
+
+def test_a_search_in_rounds(home, capsys):
+    """The second round is scored anew; lost, it is chosen again as it was."""
+    rounds = search("name=mine-in-rounds", "verify.top=3", "verify.rounds=2")
+    assert run(*rounds) == 0
+    out = capsys.readouterr().out
+    assert "round 2 of 2: scoring candidates again" in out
+    assert "round 2 of 2: distilling students: 1 of 1" in out
+    store = open_store("store")
+    chosen = searches.choices(store, "mine-in-rounds")
+    assert [(c.role, c.round) for c in chosen] == [
+        ("top", 1), ("top", 1), ("random", 1), ("random", 1), ("top", 2),
+    ]  # fmt: skip
+    assert len({choice.spec for choice in chosen}) == 5
+    before = {path: store.get(path) for path in store.list("searches/mine-in-rounds")}
+    runs = store.list("runs")
+    for path in ("finished.json", "rounds/000002.json"):
+        store.delete(f"searches/mine-in-rounds/{path}")
+    assert run(*rounds) == 0
+    assert store.list("runs") == runs
+    after = {path: store.get(path) for path in store.list("searches/mine-in-rounds")}
+    assert {p: d for p, d in after.items() if "finished" not in p} == {
+        p: d for p, d in before.items() if "finished" not in p
+    }
 
 
 def test_a_lost_batch_is_scored_again(home):

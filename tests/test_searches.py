@@ -3,7 +3,7 @@ import pytest
 from dass_ray import searches
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
-from dass_ray.searches import BATCH_SCHEMA, Choice, Choices, Finished, SearchCard
+from dass_ray.searches import BATCH_SCHEMA, Choice, Finished, Round, SearchCard
 
 from .make import KD, TINY, Memory, teacher_card
 
@@ -56,17 +56,37 @@ def test_ids_are_those_with_a_card(store):
     assert searches.ids(store) == ["a", "b"]
 
 
-def test_choices_and_end(store):
-    assert searches.choices(store, "mine") is None
+def choice(number, spec="4/8"):
+    return Choice(
+        spec=spec, role="top", round=number, predicted=0.9, uncertainty=0.1, params=1, flops=2,
+        keys=("k",),
+    )  # fmt: skip
+
+
+def test_the_end(store):
     assert searches.finished(store, "mine") is None
-    choice = Choice(
-        spec="4/8", role="top", predicted=0.9, uncertainty=0.1, params=1, flops=2, keys=("k",)
-    )
-    chosen = write(store, Choices(students=(choice,)), "chosen")
     end = write(store, Finished(finished_at=2.5, seconds={"explore": 1.0}), "finished")
-    assert searches.choices(store, "mine") == chosen
     assert searches.finished(store, "mine") == end
-    assert searches.choices(store, "other") is None
+
+
+def test_choices_come_round_by_round(store):
+    assert searches.choices(store, "mine") == ()
+    for number in (10, 2, 1):
+        chosen = Round(students=(choice(number), choice(number, "3/8")))
+        assert searches.write_round(store, "mine", number, chosen) == chosen
+        assert searches.read_round(store, "mine", number) == chosen
+    found = searches.choices(store, "mine")
+    assert [(c.round, c.spec) for c in found] == [
+        (n, spec) for n in (1, 2, 10) for spec in ("4/8", "3/8")
+    ]
+    assert searches.read_round(store, "mine", 3) is None
+    assert searches.choices(store, "other") == ()
+
+
+def test_a_round_is_written_once(store):
+    first = searches.write_round(store, "mine", 1, Round(students=(choice(1),)))
+    assert searches.write_round(store, "mine", 1, Round(students=())) == first
+    assert searches.read_round(store, "mine", 1) == first
 
 
 def test_batches_come_in_their_order(store):

@@ -7,10 +7,10 @@ from dass_ray import verify
 from dass_ray.config import SearchConfig
 from dass_ray.cost import Limits, cost, sample_within
 from dass_ray.predictor.scorer import Scored
-from dass_ray.searches import BATCH_SCHEMA, Choices, SearchCard
+from dass_ray.searches import BATCH_SCHEMA, Choice, Round, SearchCard
 from dass_ray.space import Spec
 
-from .make import CLASSES, KD, TINY, specs, teacher_card
+from .make import CLASSES, KD, TINY, row, specs, teacher_card
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,8 @@ def test_choices_keep_their_columns(card):
         np.array([0.9, 0.8, 0.7]), np.array([0.01, 0.02, 0.03]), np.array([10, 20, 30]),
         np.array([100, 200, 300]),
     )  # fmt: skip
-    found = verify.choices(card, top, random, scored)
+    found = verify.choices(card, 2, top, random, scored)
+    assert {choice.round for choice in found.students} == {2}
     rows = [(c.spec, c.role, c.predicted, c.uncertainty, c.params, c.flops) for c in found.students]
     assert rows == [
         ("4/8", "top", 0.9, 0.01, 10, 100),
@@ -127,9 +128,66 @@ def test_choices_keep_their_columns(card):
     ]
     for choice in found.students:
         assert choice.keys == tuple(run.key for run in verify.runs(card, choice.spec))
-    assert Choices.model_validate_json(found.model_dump_json()) == found
+    assert Round.model_validate_json(found.model_dump_json()) == found
 
 
 def test_no_students_to_choose(card):
     empty = Scored(*(np.empty(0) for _ in range(4)))
-    assert verify.choices(card, [], [], empty) == Choices(students=())
+    assert verify.choices(card, 1, [], [], empty) == Round(students=())
+
+
+@pytest.mark.parametrize(
+    ("top", "rounds", "expected"),
+    [(4, 1, [4]), (4, 2, [2, 2]), (5, 2, [3, 2]), (8, 3, [3, 3, 2]), (3, 3, [1, 1, 1])],
+)
+def test_rounds_share_the_top_students(top, rounds, expected):
+    assert verify.shares(top, rounds) == expected
+
+
+def choice(spec, *keys):
+    return Choice(
+        spec=spec, role="top", round=1, predicted=0.9, uncertainty=0.1, params=1, flops=2, keys=keys
+    )
+
+
+def test_unverified_are_within_the_limits_and_new():
+    batches = [
+        batch(("4/8", 0.5, True), ("3/8", 0.9, False), ("2/8", 0.7, True)),
+        batch(("2/8", 0.7, True), ("4-4/8", 0.6, True)),
+    ]
+    assert texts(verify.unverified(batches, [])) == ["4/8", "2/8", "4-4/8"]
+    assert texts(verify.unverified(batches, [choice("2/8"), choice("8/8")])) == ["4/8", "4-4/8"]
+    assert verify.unverified(batches[:1], [choice("4/8"), choice("2/8")]) == []
+
+
+def test_support_is_of_runs_that_ended_well():
+    bad = {"status": "diverged", "validation": None}
+    rows = {
+        "a": row("a", validation=0.7), "b": row("b", validation=0.8), "c": row("c", **bad),
+        "d": row("d", validation=0.5), "e": row("e", **bad | {"status": "failed"}),
+    }  # fmt: skip
+    chosen = [choice("4/8", "a", "b"), choice("3/8", "c", "d"), choice("2/8", "c", "e")]
+    assert verify.support(chosen, rows) == (
+        (Spec.parse("4/8"), pytest.approx(0.75)),
+        (Spec.parse("3/8"), 0.5),
+    )
+    assert verify.support([], rows) == ()
+
+
+def columns(predicted):
+    n = np.arange(len(predicted))
+    return Scored(np.array(predicted), n / 10, n, 10 * n)
+
+
+def test_the_best_of_new_scores_keep_their_columns():
+    pool = [Spec.parse(text) for text in ("4/8", "3/8", "2/8", "4-4/8")]
+    found, scored = verify.best(pool, columns([0.5, 0.9, 0.5, 0.1]), 3)
+    assert texts(found) == ["3/8", "2/8", "4/8"]  # equal ones by their texts
+    assert scored.predicted.tolist() == [0.9, 0.5, 0.5]
+    assert scored.params.tolist() == [1, 2, 0]
+    assert len(verify.best(pool, columns([0.5, 0.9, 0.5, 0.1]), 9)[0]) == 4
+
+
+def test_a_new_score_that_is_no_number_is_an_error():
+    with pytest.raises(ValueError, match="a score that is not a number"):
+        verify.best([Spec.parse("4/8")], columns([np.nan]), 1)

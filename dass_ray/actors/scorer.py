@@ -1,23 +1,30 @@
 """The scorer actor: holds a predictor adapted to one task, and scores batches of students."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import ray
 import torch
 
 from dass_ray.actors.kd_worker import device
 from dass_ray.actors.session import has_gpus, slots
 from dass_ray.config import Resources
+from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
 from dass_ray.kd.teachers import load_net
 from dass_ray.predictor import checkpoint
 from dass_ray.predictor.scorer import Scored, TaskScorer
 from dass_ray.records import TeacherCard
-from dass_ray.space import Specs
+from dass_ray.space import Spec, Specs
 from dass_ray.store import open_store
 
 CPUS, TRIAL_CPUS = 0.9, 0.1  # a scorer and the Tune trial that feeds it share one CPU
 RESTARTS = 3  # of an actor whose process or node was lost; its batch is then scored again
+
+Support = tuple[tuple[Spec, float], ...]
+"""Verified students of a task, each with its validation accuracy in [0, 1]."""
 
 
 class Scorer:
@@ -28,11 +35,26 @@ class Scorer:
         store = open_store(uri, write=False)
         _, found = checkpoint.load(store, predictor, teacher.space)
         net = load_net(store, teacher).to(device())
-        self.scorer = TaskScorer(found, net, teacher.validation)
+        self.space, self.support = teacher.space, Support()
+        data = None
+        if found.net.encodings.sees_images:
+            data = load_dataset(store, teacher.dataset).resized(self.space.image_size).to(device())
+        self.scorer = TaskScorer(found, net, teacher.validation, data)
 
-    def score(self, specs: Specs) -> Scored:
-        """Scores students [N, S, D]."""
+    def score(self, specs: Specs, support: Support = ()) -> Scored:
+        """Scores students [N, S, D] by the predictor adapted to the teacher and to the support.
+
+        Every call names its support, since an actor that Ray restarted knows none.
+        """
+        if support != self.support:
+            self.readapt(support)
         return self.scorer.score(specs)
+
+    def readapt(self, support: Support) -> None:
+        """Adapts anew to the teacher and to these students; without any, to the teacher alone."""
+        accuracy = np.array([reached for _, reached in support], dtype=np.float64)
+        self.scorer.readapt(self.space.pack([spec for spec, _ in support]), accuracy)
+        self.support = support
 
 
 def check(resources: Resources) -> None:
@@ -43,11 +65,21 @@ def check(resources: Resources) -> None:
         )
 
 
-def start(uri: str, predictor: str, teacher: TeacherCard, resources: Resources) -> list[Any]:
-    """Handles of `resources.scorers` actors, on GPUs where there are some.
+@contextmanager
+def started(
+    uri: str, predictor: str, teacher: TeacherCard, resources: Resources
+) -> Iterator[list[Any]]:
+    """Handles of `resources.scorers` actors, on GPUs where there are some, for a while.
 
-    The calls return at once; an actor that cannot be made fails at its first score.
+    The calls return at once; an actor that cannot be made fails at its first score. None of them
+    outlives the block, so that distillation gets its CPU: a scorer that stayed would keep a
+    machine's only one for ever, and to start it again costs seconds where a round takes minutes.
     """
     demand = {"num_cpus": CPUS} | ({"num_gpus": resources.gpus_per_run} if has_gpus() else {})
     actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **demand)(Scorer)
-    return [actor.remote(uri, predictor, teacher) for _ in range(resources.scorers)]
+    actors = [actor.remote(uri, predictor, teacher) for _ in range(resources.scorers)]
+    try:
+        yield actors
+    finally:
+        for handle in actors:
+            ray.kill(handle)

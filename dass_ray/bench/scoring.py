@@ -18,7 +18,7 @@ def scoring(space: Space, students: int, rounds: int) -> dict[str, float]:
     torch.set_num_threads(1)
     teacher = seeded(space, space.teacher, CLASSES, 0).eval()
     specs = space.sample(students, np.random.default_rng(0))
-    image = noise(space)
+    image = noise(1, space.image_size)
     pair = in_turn(
         lambda: student_maps(teacher, specs, image),
         lambda: one_by_one(teacher, specs, image),

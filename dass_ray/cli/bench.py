@@ -27,6 +27,19 @@ def scoring(
     _show(scoring(preset(space), students, rounds), as_json)
 
 
+@app.command(name="meta-train")
+def meta_train(
+    space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    members: Annotated[int, typer.Option(min=1, help="Members of the ensemble.")] = 5,
+    rounds: Rounds = 5,
+    as_json: Json = False,
+) -> None:
+    """Meta-training: an ensemble over all tasks at once, against a loop over tasks."""
+    from dass_ray.bench.meta_train import meta_train  # noqa: PLC0415 - torch takes a second
+
+    _show(meta_train(preset(space), members, rounds), as_json)
+
+
 @app.command()
 def kd(rounds: Rounds = 3, as_json: Json = False) -> None:
     """Distillation: soft labels made once, against a teacher forward in every step."""

@@ -84,8 +84,7 @@ def status(store: StoreUri = None) -> None:
     for identity in searches.ids(opened):
         card = searches.card(opened, identity)
         scored = sum(len(batch) for batch in searches.read_batches(opened, identity))
-        chosen = searches.choices(opened, identity)
-        keys = [key for choice in chosen.students for key in choice.keys] if chosen else []
+        keys = [key for choice in searches.choices(opened, identity) for key in choice.keys]
         state = "finished" if searches.finished(opened, identity) else "unfinished"
         shown.add_row(
             identity, f"{scored:,} of {card.config.candidates:,}",

@@ -37,14 +37,15 @@ def search(
     """Find the students that will be best after distillation, and distil the few best.
 
     Trains the data set's teacher if the store has none, scores `candidates` students within
-    `limits`, distils the best predicted ones and as many random ones, and reports. The same
-    command goes on where it was stopped.
+    `limits`, distils the best predicted ones and some random ones, and reports. With
+    `verify.rounds` the best are distilled in several rounds, and before each the predictor learns
+    from those that are verified. The same command goes on where it was stopped.
 
     Examples:
 
         dass-ray search --config configs/quickstart.yaml
 
-        dass-ray search -d cifar10 -s limits.params=150000 -s verify.top=8
+        dass-ray search -d cifar10 -s limits.params=150000 -s verify.top=8 -s verify.rounds=2
     """
     from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
 

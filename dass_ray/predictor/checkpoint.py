@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
-import torch
-
 from dass_ray import __version__
 from dass_ray.config import MetaTrainConfig
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.models.weights import fingerprint, from_bytes, to_bytes
-from dass_ray.predictor.meta_train import MetaTrained
-from dass_ray.predictor.model import Network, Params, Predictor
+from dass_ray.predictor.layers import Params
+from dass_ray.predictor.learner import MetaTrained
+from dass_ray.predictor.model import Intervals, Predictor, Units
+from dass_ray.predictor.network import Network
 from dass_ray.records import SCHEMA_VERSION
 from dass_ray.space import Space
 from dass_ray.store.base import NotFound, Store
@@ -25,12 +25,17 @@ class PredictorCard(Frozen):
     name: str
     fingerprint: str  # of the weights
     space: Space
-    channels: int  # of the activation maps
+    map_size: tuple[int, int, int]  # channels, height and width of the activation maps
+    vector: int  # length of the architecture vectors
+    images: int  # numbers that the set encoder sees of one image
     config: MetaTrainConfig
     runs: Mapping[str, int]  # students learned from, by task
     validation: Mapping[str, float]  # Spearman, by validation task
     episode: int
-    scale: float
+    scale: float  # see model.Units
+    offset: float
+    floor: float  # see model.Intervals
+    factors: Mapping[float, float]
     command: str  # that makes it
     code_version: str = __version__
     schema_version: int = SCHEMA_VERSION
@@ -49,17 +54,22 @@ def save(
 
     UserError where another predictor has that name.
     """
-    state = _state(found.predictor)
+    state, net = _state(found.predictor), found.predictor.net
     card = PredictorCard(
         name=config.name,
         fingerprint=fingerprint(state),
         space=config.space,
-        channels=config.space.widths[-1],
+        map_size=net.map_size,
+        vector=net.vector,
+        images=net.images,
         config=config.model_copy(update={"store": "./store"}),  # where it was made says nothing
         runs=runs,
         validation=found.validation,
         episode=found.episode,
-        scale=found.predictor.scale,
+        scale=found.predictor.units.scale,
+        offset=found.predictor.units.offset,
+        floor=found.predictor.intervals.floor,
+        factors=found.predictor.intervals.factors,
         command=command,
     )
     folder = f"predictors/{config.name}"
@@ -79,7 +89,7 @@ def load(store: Store, name: str, space: Space) -> tuple[PredictorCard, Predicto
     """The predictor of that name, or the shipped one; UserError if it is of another space."""
     where, card_bytes = _read(store, name, "card.json")
     card = PredictorCard.model_validate_json(card_bytes)
-    if card.space != space:
+    if not card.space.holds(space):
         raise UserError(
             f"{where} was made for the space {card.space.name!r} "
             f"({card.space.image_size} px, widths {card.space.widths}), not for {space.name!r}: "
@@ -109,10 +119,13 @@ def _state(predictor: Predictor) -> Params:
 
 
 def _predictor(card: PredictorCard, state: Params) -> Predictor:
-    with torch.device("meta"):
-        net = Network(card.channels, card.space.vector_size, card.config.hidden)
     params, rates = (
         {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         for prefix in ("params.", "rates.")
     )
-    return Predictor(net, params, rates, card.scale)
+    c, (channels, height, width) = card.config, card.map_size
+    net = Network(c.encodings, (channels, height, width), card.vector, card.images, c.hidden)
+    return Predictor(
+        card.space, net, params, rates, Units(card.scale, card.offset), c.adaptation,
+        c.inner_steps, Intervals(card.floor, card.factors),
+    )  # fmt: skip

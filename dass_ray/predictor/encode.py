@@ -1,59 +1,183 @@
 """What the predictor sees of a task and its students.
 
-Letters: N students, C channels, H and W the last activation map's size, F the spec vector's length.
+Letters: N students, C channels, H and W the last activation map's size, F the spec vector's length,
+G signals, K images of a data set, E numbers of each.
 Source: the functional embedding of Lee et al., ICLR 2023: one fixed Gaussian-noise image through
 the teacher and through the remapped student, both in eval mode. Here maps are divided by the root
-mean square of the teacher's, so that a teacher's overall scale does not matter.
+mean square of the teacher's, so that a teacher's overall scale does not matter, and signals are
+told relative to random students of the same task.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from dass_ray.config import Encodings
+from dass_ray.cost import cost
+from dass_ray.data.augment import normalise
+from dass_ray.data.dataset import Dataset
 from dass_ray.models.masked import student_maps
 from dass_ray.models.resnet import ResNet
+from dass_ray.predictor.signals import signals
 from dass_ray.space import Space, Specs
 
-CHUNK = 256  # students in one masked pass: 1 GiB of activations at paper scale
+CHUNK = 256  # students times probe images in one masked pass: 1 GiB of activations at paper scale
+REFERENCE = 32  # random students that give the signals of a task their zero and unit
+MOST = 4.0  # standard deviations that a signal tells
+SET_IMAGES, SET_SIDE = 64, 8  # what the set encoder sees: so many images of so many px
 
 
 @dataclass(frozen=True)
 class Students:
-    """Inputs of N students: maps float32 [N, C, H, W] and vectors float32 [N, F]."""
+    """Inputs of N students: maps [N, C, H, W], vectors [N, F], signals [N, G]; float32."""
 
     maps: Tensor
     vectors: Tensor
+    signals: Tensor
 
     def __getitem__(self, chosen: Tensor) -> "Students":
-        return Students(self.maps[chosen], self.vectors[chosen])
+        return Students(self.maps[chosen], self.vectors[chosen], self.signals[chosen])
+
+    def __len__(self) -> int:
+        return len(self.vectors)
 
 
 @dataclass(frozen=True)
 class Task:
-    """Inputs of a task: the teacher as its own student (N = 1), its validation accuracy."""
+    """A task's inputs: the teacher as its own student (N = 1), images, validation accuracy."""
 
     teacher: Students
+    images: Tensor  # [K, E]; K = 0 where the set encoder is off
     accuracy: float
 
 
-def noise(space: Space) -> Tensor:
-    """The one fixed Gaussian image [1, 3, H, W] of a space."""
+@dataclass(frozen=True)
+class TaskEncoder:
+    """Makes the inputs of one task and of its students, on the teacher's device.
+
+    accuracy: the teacher's on the validation split, in [0, 1]; space: the predictor's, which holds
+    the teacher's; dataset: of the teacher's image size, needed for what looks at real images.
+    """
+
+    teacher: ResNet
+    accuracy: float
+    space: Space
+    encodings: Encodings
+    dataset: Dataset | None = None
+
+    @cached_property
+    def task(self) -> Task:
+        """The task's inputs, on the host."""
+        teacher = self.students(
+            self.space.pack([self.teacher.space.teacher]), self.encodings.teacher
+        )
+        return Task(teacher, self._set(), self.accuracy)
+
+    def students(self, specs: Specs, maps: bool | None = None) -> Students:
+        """The inputs of students [N, S, D], computed in chunks, on the host.
+
+        maps: whether they are wanted; by default as the encodings say.
+        """
+        missing = self.space.max_depth - specs.shape[2]  # the teacher's space may be less deep
+        specs = np.pad(specs, ((0, 0), (0, 0), (0, missing)))
+        return Students(
+            self._maps(specs) if (self.encodings.student if maps is None else maps) else
+            torch.zeros(len(specs), 0, 1, 1),
+            self._vectors(specs),
+            self._signals(specs),
+        )  # fmt: skip
+
+    def _vectors(self, specs: Specs) -> Tensor:
+        """What the spec alone tells [N, F]."""
+        parts = [np.empty((len(specs), 0), np.float32)]
+        if self.encodings.architecture:
+            parts.append(self.space.vectors(specs))
+        if self.encodings.summary:
+            parts.append(self._summary(specs))
+        return torch.from_numpy(np.concatenate(parts, axis=1))
+
+    def _summary(self, specs: Specs) -> NDArray[np.float32]:
+        """[N, 2 S + 2]: relative depths and mean widths of stages, log costs over the teacher's."""
+        teacher = self.space.pack([self.teacher.space.teacher])
+        found = cost(self.space, np.concatenate([teacher, specs]), self.teacher.classes)
+        logs = np.log(np.stack([found.params, found.flops], axis=1))
+        depths = (specs > 0).sum(axis=2)
+        widths = specs.sum(axis=2) / depths / np.asarray(self.space.widths)
+        both = [depths / self.space.max_depth, widths, logs[1:] - logs[0]]
+        return np.concatenate(both, axis=1).astype(np.float32)
+
+    @torch.no_grad()
+    def _maps(self, specs: Specs) -> Tensor:
+        size = max(1, CHUNK // len(self._probe))
+        chunks = [specs[i : i + size] for i in range(0, len(specs), size)]
+        maps = [student_maps(self.teacher, chunk, self._probe).mean(dim=1) for chunk in chunks]
+        found = torch.cat([chunk.cpu() for chunk in maps]) / self._scale
+        return found if self.encodings.use == "map" else found.mean(dim=(2, 3), keepdim=True)
+
+    @cached_property
+    @torch.no_grad()
+    def _scale(self) -> Tensor:
+        teacher = self.teacher.features(self._probe).mean(dim=0)
+        return teacher.square().mean().sqrt().clamp_min(1e-6).cpu()
+
+    @cached_property
+    def _probe(self) -> Tensor:
+        """The images [B, 3, ., .] whose maps are looked at."""
+        e, device = self.encodings, self.teacher.head.weight.device
+        size = e.probe_size or self.teacher.space.image_size
+        if e.probe == "noise":
+            return noise(e.probes, size).to(device)
+        return F.interpolate(self._images[0][: e.probes], size, mode="bilinear")
+
+    @cached_property
+    def _images(self) -> tuple[Tensor, Tensor]:
+        """Training images, normalised [B, 3, H, W], and their labels [B]; always the same ones."""
+        data, (pixels, labels) = self._dataset, self._pixels(self.encodings.images)
+        return normalise(pixels, data.mean, data.std), labels
+
+    def _pixels(self, n: int) -> tuple[Tensor, Tensor]:
+        train = self._dataset.train
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:n]
+        chosen = order.to(train.images.device)
+        return train.images[chosen], train.labels[chosen]
+
+    @property
+    def _dataset(self) -> Dataset:
+        assert self.dataset is not None, "these encodings look at real images"
+        assert self.dataset.image_size == self.teacher.space.image_size
+        return self.dataset
+
+    def _set(self) -> Tensor:
+        if not self.encodings.dataset:
+            return torch.zeros(0, 3 * SET_SIDE**2)
+        pixels = self._pixels(SET_IMAGES)[0].cpu().float() / 255 - 0.5
+        return F.adaptive_avg_pool2d(pixels, SET_SIDE).flatten(1)
+
+    def _signals(self, specs: Specs) -> Tensor:
+        if not self.encodings.signals:
+            return torch.zeros(len(specs), 0)
+        zero, unit = self._reference
+        return ((self._raw_signals(specs) - zero) / unit).clamp(-MOST, MOST)
+
+    def _raw_signals(self, specs: Specs) -> Tensor:
+        images, labels = self._images
+        students = self.space.unpack(specs)
+        return signals(self.teacher, students, images, labels, self.encodings.signals)
+
+    @cached_property
+    def _reference(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation [G] of the raw signals of random students."""
+        drawn = self.teacher.space.sample(REFERENCE, np.random.default_rng(0))
+        found = self._raw_signals(drawn)
+        return found.mean(dim=0), found.std(dim=0).clamp_min(1e-6)
+
+
+def noise(count: int, size: int) -> Tensor:
+    """The fixed Gaussian images [count, 3, size, size]; more begin with the same ones."""
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, 3, space.image_size, space.image_size, generator=generator)
-
-
-def encode_task(teacher: ResNet, accuracy: float) -> Task:
-    """The inputs of the task whose teacher has this validation accuracy in [0, 1]."""
-    space = teacher.space
-    return Task(encode_students(teacher, space.pack([space.teacher])), accuracy)
-
-
-@torch.no_grad()
-def encode_students(teacher: ResNet, specs: Specs) -> Students:
-    """The inputs of students [N, S, D], computed in chunks, on the host."""
-    image = noise(teacher.space).to(teacher.head.weight.device)
-    scale = teacher.features(image).square().mean().sqrt().clamp_min(1e-6)
-    chunks = [specs[i : i + CHUNK] for i in range(0, len(specs), CHUNK)]
-    maps = [(student_maps(teacher, chunk, image)[:, 0] / scale).cpu() for chunk in chunks]
-    return Students(torch.cat(maps), torch.from_numpy(teacher.space.vectors(specs)))
+    return torch.randn(count, 3, size, size, generator=generator)

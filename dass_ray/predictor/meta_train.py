@@ -1,47 +1,22 @@
 """Meta-training: an ensemble learns, over many tasks at once, to rank students of new ones.
 
-Bilevel: an inner step on each task's teacher, then the squared error on its query students,
-through the inner step (second order). Members and tasks are one `vmap`.
-Letters: M members, T tasks, Q queries. Source: Lee et al., ICLR 2023.
+Source: Lee et al., ICLR 2023: inner steps on each task's support set, an outer loss on its query
+students, through the inner steps.
 """
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
-import torch
 from scipy.stats import spearmanr
-from torch import Tensor
-from torch.func import functional_call, stack_module_state, vmap
 
 from dass_ray.config import MetaTrainConfig
-from dass_ray.cost import Cost
-from dass_ray.errors import UserError
-from dass_ray.predictor.encode import Students, Task
-from dass_ray.predictor.model import Network, Params, Predictor, adapt, log_odds
+from dass_ray.predictor.calibrate import calibrated
+from dass_ray.predictor.learner import Learner, MetaTrained
+from dass_ray.predictor.model import Predictor
+from dass_ray.predictor.resume import NotKept, Progress, States
+from dass_ray.predictor.runs import TaskRuns
 
 OnProgress = Callable[[int, float], None]
 """(episodes done, best mean Spearman on the validation tasks so far)."""
-
-
-@dataclass(frozen=True)
-class TaskRuns:
-    """The finished runs of one task: inputs and costs of N students, accuracies [N] in [0, 1]."""
-
-    name: str
-    task: Task
-    students: Students
-    accuracy: Tensor
-    costs: Cost
-
-
-@dataclass(frozen=True)
-class MetaTrained:
-    """The best predictor, when it was found, and its Spearman on each validation task."""
-
-    predictor: Predictor
-    episode: int
-    validation: dict[str, float]
 
 
 def meta_train(
@@ -49,113 +24,46 @@ def meta_train(
     validation: Sequence[TaskRuns],
     config: MetaTrainConfig,
     on_progress: OnProgress | None = None,
+    states: States | None = None,
 ) -> MetaTrained:
     """Meta-trains an ensemble; the best checkpoint by mean Spearman on the validation tasks.
 
+    states: where to keep the state of the training, and to go on from; the result is the same.
     UserError where the loss stops being finite.
     """
-    net, params, rates = _start(train[0], config)
-    scale = float(torch.stack([log_odds(runs.accuracy).std() for runs in train]).mean())
-    episodes = _Episodes(train, scale, config)
-    optimizer = torch.optim.Adam([*params.values(), *rates.values()], lr=config.lr)
-    best: MetaTrained | None = None
-    for episode in range(1, config.episodes + 1):
-        loss = episodes.loss(net, params, rates)
-        if not torch.isfinite(loss):
-            raise UserError(f"meta-training diverged in episode {episode}: lower lr or inner_lr")
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    learner, states = Learner(train, config), states or NotKept()
+    progress = states.load(learner) or Progress(0, None)
+    for episode in _remaining(progress, config):
+        learner.step(episode)
+        progress.episode = episode
         if episode % config.validate_every and episode != config.episodes:
             continue
-        found = _snapshot(net, params, rates, scale, episode, validation)
-        if best is None or _mean(found) > _mean(best):
-            best = found
+        predictor = learner.predictor()
+        found = MetaTrained(
+            predictor, episode, {r.name: spearman(predictor, r) for r in validation}
+        )
+        if progress.best is None or mean(found) > mean(progress.best):
+            progress.best = found
+        states.save(learner, progress)
         if on_progress:
-            on_progress(episode, _mean(best))
-        if episode - best.episode >= config.patience:
-            break
+            on_progress(episode, mean(progress.best))
+    best = progress.best
     assert best is not None
-    return best
+    return MetaTrained(calibrated(best.predictor, validation), best.episode, best.validation)
 
 
-def _mean(found: MetaTrained) -> float:
+def _remaining(progress: Progress, config: MetaTrainConfig) -> Iterator[int]:
+    """The numbers of the episodes that are still to be done, until patience ends."""
+    while progress.episode < config.episodes:
+        best = progress.best
+        if best and progress.episode - best.episode >= config.patience:
+            return
+        yield progress.episode + 1
+
+
+def mean(found: MetaTrained) -> float:
+    """Mean Spearman over the validation tasks."""
     return sum(found.validation.values()) / len(found.validation)
-
-
-def _start(runs: TaskRuns, config: MetaTrainConfig) -> tuple[Network, Params, Params]:
-    channels, vector = runs.students.maps.shape[1], runs.students.vectors.shape[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        nets = [Network(channels, vector, config.hidden) for _ in range(config.members)]
-    params, _ = stack_module_state(nets)
-    rates = {name: torch.full_like(value, config.inner_lr) for name, value in params.items()}
-    for value in (*params.values(), *rates.values()):
-        value.requires_grad_()
-    skeleton = copy.deepcopy(nets[0]).to("meta")
-    return skeleton, params, rates
-
-
-class _Episodes:
-    """Draws query students and computes the outer loss over all members and tasks."""
-
-    def __init__(self, train: Sequence[TaskRuns], scale: float, config: MetaTrainConfig) -> None:
-        self.train, self.scale, self.members = train, scale, config.members
-        self.queries = min(config.queries, max(len(runs.accuracy) for runs in train))
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.teachers = Students(
-            torch.stack([runs.task.teacher.maps for runs in train]),
-            torch.stack([runs.task.teacher.vectors for runs in train]),
-        )
-
-    def loss(self, net: Network, params: Params, rates: Params) -> Tensor:
-        """Mean squared error of adapted members on fresh queries; members learn side by side."""
-        maps, vectors, targets = self._draw()
-
-        def task(
-            p: Params, r: Params, t_maps: Tensor, t_vectors: Tensor, maps: Tensor,
-            vectors: Tensor, target: Tensor,
-        ) -> Tensor:  # fmt: skip
-            inner = adapt(net, p, r, Students(t_maps, t_vectors))
-            out: Tensor = functional_call(net, inner, (maps, vectors, t_maps))
-            return (out - target).square().mean()
-
-        over_tasks = vmap(task, in_dims=(None, None, 0, 0, 0, 0, 0))
-        over_members = vmap(over_tasks, in_dims=(0, 0, None, None, None, None, None))
-        losses: Tensor = over_members(
-            params, rates, self.teachers.maps, self.teachers.vectors, maps, vectors, targets
-        )
-        return losses.mean(dim=1).sum()  # a sum over members: each learns as if alone
-
-    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of every task: maps [T, Q, ...], vectors [T, Q, F], targets [T, Q]."""
-        drawn = []
-        for runs in self.train:
-            n = len(runs.accuracy)
-            order = torch.randperm(n, generator=self.generator)
-            chosen = order[torch.arange(self.queries) % n]  # again, where a task has fewer
-            teacher = log_odds(torch.tensor(runs.task.accuracy))
-            target = (log_odds(runs.accuracy[chosen]) - teacher) / self.scale
-            students = runs.students[chosen]
-            drawn.append((students.maps, students.vectors, target))
-        maps, vectors, targets = zip(*drawn, strict=True)
-        return torch.stack(maps), torch.stack(vectors), torch.stack(targets)
-
-
-def _snapshot(
-    net: Network,
-    params: Params,
-    rates: Params,
-    scale: float,
-    episode: int,
-    validation: Sequence[TaskRuns],
-) -> MetaTrained:
-    predictor = Predictor(net, _copy(params), _copy(rates), scale)
-    return MetaTrained(predictor, episode, {r.name: spearman(predictor, r) for r in validation})
-
-
-def _copy(group: Params) -> Params:
-    return {name: value.detach().clone() for name, value in group.items()}
 
 
 def spearman(predictor: Predictor, runs: TaskRuns) -> float:

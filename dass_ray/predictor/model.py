@@ -1,24 +1,23 @@
-"""The predictor's network, and an ensemble of them adapted to a task by its teacher.
+"""A meta-trained ensemble, and the same ensemble adapted to a task.
 
-Letters: M ensemble members, N students, C channels, F the spec vector's length.
-Source: Lee et al., ICLR 2023: encoders of the student's map (S), the teacher's map (T) and the
-architecture vector (A), a head, and teacher-guided adaptation: one gradient step on the teacher
-itself with a learned step size for every parameter (as in Meta-SGD, Li et al., 2017).
-Here the network predicts how far a student's log-odds of being right are from the teacher's, in
-units of `scale`: easy and hard tasks look alike, and no prediction leaves 0 to 1.
+The network predicts a student's log-odds of being right, less the teacher's, in units of `scale`
+and counted from `offset`: easy and hard tasks look alike, and no prediction leaves 0 to 1.
+Letters: M ensemble members, N students.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch import Tensor
 
+from dass_ray.predictor.adapt import Order, Support, adapt, spread
 from dass_ray.predictor.encode import Students, Task
+from dass_ray.predictor.layers import Params
+from dass_ray.predictor.network import Batch, Network, Tasks
+from dass_ray.space import Space
 
-Params = dict[str, Tensor]
-"""Tensors by parameter name; with a leading dimension M for an ensemble."""
+CHUNK = 512  # students in one pass
 
 
 def log_odds(accuracy: Tensor) -> Tensor:
@@ -26,50 +25,30 @@ def log_odds(accuracy: Tensor) -> Tensor:
     return torch.logit(accuracy, eps=1e-3)
 
 
-class MapEncoder(nn.Module):
-    """[N, C, H, W] -> [N, C]: two strided convolutions and a global mean."""
+@dataclass(frozen=True)
+class Units:
+    """What the network's outputs mean on any task."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        half = max(1, channels // 2)
-        self.conv1 = nn.Conv2d(channels, half, 3, 2, 1)
-        self.conv2 = nn.Conv2d(half, channels, 3, 2, 1)
+    scale: float  # log-odds of one unit
+    offset: float  # output for the teacher itself
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Encodes activation maps."""
-        return F.relu(self.conv2(F.relu(self.conv1(maps)))).mean(dim=(2, 3))
+    def targets(self, accuracy: Tensor, teacher: float) -> Tensor:
+        """Outputs that accuracies in [0, 1] ask for, the teacher's being known."""
+        apart = log_odds(accuracy) - log_odds(torch.tensor(teacher, dtype=accuracy.dtype))
+        return apart / self.scale + self.offset
 
-
-class Network(nn.Module):
-    """One member: predicts N students of one task."""
-
-    def __init__(self, channels: int, vector: int, hidden: int) -> None:
-        super().__init__()
-        self.student = MapEncoder(channels)
-        self.teacher = MapEncoder(channels)
-        self.architecture = nn.Linear(vector, hidden)
-        self.mix = nn.Linear(2 * channels + hidden, hidden)
-        self.out = nn.Linear(hidden, 1)
-
-    def forward(self, maps: Tensor, vectors: Tensor, teacher: Tensor) -> Tensor:
-        """maps [N, C, H, W], vectors [N, F], the teacher's map [1, C, H, W] -> [N]."""
-        s = self.student(maps)
-        t = self.teacher(teacher).expand(len(s), -1)
-        a = self.architecture(vectors)
-        out: Tensor = self.out(torch.tanh(self.mix(torch.cat([s, t, a], dim=1))))
-        return out[:, 0]
+    def accuracy(self, out: Tensor, teacher: float) -> Tensor:
+        """Accuracies in (0, 1) that outputs mean."""
+        reference = log_odds(torch.tensor(teacher, dtype=out.dtype))
+        return torch.sigmoid(reference + self.scale * (out - self.offset))
 
 
-def adapt(net: Network, params: Params, rates: Params, teacher: Students) -> Params:
-    """One member after its inner step on the teacher, whose difference to itself is zero."""
+@dataclass(frozen=True)
+class Intervals:
+    """Conformal half widths: of level -> multiple of (std + floor); see calibrate.py."""
 
-    def loss(inner: Params) -> Tensor:
-        inputs = (teacher.maps, teacher.vectors, teacher.maps)
-        out: Tensor = functional_call(net, inner, inputs)
-        return out.square().mean()
-
-    slopes = grad(loss)(params)
-    return {name: params[name] - rates[name] * slopes[name] for name in params}
+    floor: float
+    factors: Mapping[float, float]
 
 
 @dataclass(frozen=True)
@@ -81,43 +60,85 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """A meta-trained ensemble: parameters and step sizes [M, ...], and the unit of its output."""
+class Verified:
+    """Students of a task whose accuracy [N] in [0, 1] after distillation is known."""
 
+    students: Students
+    accuracy: Tensor
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A meta-trained ensemble: weights and step sizes [M, ...]."""
+
+    space: Space
     net: Network
     params: Params
     rates: Params
-    scale: float  # log-odds that one unit of output means
+    units: Units
+    order: Order
+    steps: int
+    intervals: Intervals = field(default_factory=lambda: Intervals(0.0, {}))
 
-    def adapted(self, task: Task) -> "Adapted":
-        """The ensemble after one inner step on the task's teacher."""
-        teacher = task.teacher
+    def adapted(self, task: Task, verified: Verified | None = None) -> "Adapted":
+        """The ensemble after its inner steps on the task's teacher and on verified students."""
+        if self.order == "none":
+            params = {name: value.detach() for name, value in spread(self.params, 1).items()}
+        else:
+            found = self._support(task, verified)
+            params = adapt(self.net, self.params, self.rates, found, self.steps)
+        return Adapted(self, params, task)
 
-        def one(params: Params, rates: Params) -> Params:
-            return adapt(self.net, params, rates, teacher)
+    def _support(self, task: Task, verified: Verified | None) -> Support:
+        """The teacher, then verified students, all of one weight."""
+        inputs, targets = task.teacher, torch.tensor([self.units.offset])
+        if verified is not None:
+            inputs = joined(in_support(task.teacher, self.net), verified.students)
+            more = self.units.targets(verified.accuracy, task.accuracy)
+            targets = torch.cat([targets, more])
+        weights = torch.full_like(targets, 1 / len(targets))
+        return Support(Tasks.of([task]), Batch.of([inputs]), targets[None], weights[None])
 
-        return Adapted(self.net, vmap(one)(self.params, self.rates), self.scale, task)
+
+def in_support(teacher: Students, net: Network) -> Students:
+    """The teacher as a student: without a map where students have none."""
+    maps = teacher.maps if net.encodings.student else teacher.maps.new_zeros(1, 0, 1, 1)
+    return Students(maps, teacher.vectors, teacher.signals)
+
+
+def joined(first: Students, second: Students) -> Students:
+    """Students one after the other."""
+    return Students(
+        torch.cat([first.maps, second.maps]),
+        torch.cat([first.vectors, second.vectors]),
+        torch.cat([first.signals, second.signals]),
+    )
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """An ensemble that is ready to score students of one task."""
+    """An ensemble that is ready to score students of one task; weights [M, 1, ...]."""
 
-    net: Network
+    predictor: Predictor
     params: Params
-    scale: float
     task: Task
 
-    @torch.no_grad()
     def score(self, students: Students) -> Scores:
         """Predicted accuracies of N students, each in (0, 1)."""
+        members = self.predictor.units.accuracy(self.outputs(students), self.task.accuracy)
+        return Scores(members.mean(dim=0), members.std(dim=0, correction=0))
 
-        def one(params: Params) -> Tensor:
-            inputs = (students.maps, students.vectors, self.task.teacher.maps)
-            out: Tensor = functional_call(self.net, params, inputs)
-            return out
+    @torch.no_grad()
+    def outputs(self, students: Students) -> Tensor:
+        """The members' outputs [M, N]."""
+        net, tasks = self.predictor.net, Tasks.of([self.task])
+        parts = torch.arange(len(students)).split(CHUNK)
+        return torch.cat(
+            [net(self.params, tasks, Batch.of([students[part]]))[:, 0] for part in parts], dim=1
+        )
 
-        out = vmap(one)(self.params)
-        teacher = log_odds(torch.tensor(self.task.accuracy))
-        accuracy = torch.sigmoid(teacher + self.scale * out)
-        return Scores(accuracy.mean(dim=0), accuracy.std(dim=0, correction=0))
+    def interval(self, scores: Scores, level: float) -> tuple[Tensor, Tensor]:
+        """Ends [N] in [0, 1] of calibrated intervals of accuracy; KeyError for another level."""
+        known = self.predictor.intervals
+        half = known.factors[level] * (scores.std + known.floor)
+        return (scores.mean - half).clamp(0, 1), (scores.mean + half).clamp(0, 1)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from dass_ray.cost import cost
+from dass_ray.data.dataset import Dataset
 from dass_ray.models.resnet import ResNet
-from dass_ray.predictor.encode import encode_students, encode_task
-from dass_ray.predictor.model import Predictor
+from dass_ray.predictor.encode import TaskEncoder
+from dass_ray.predictor.model import Predictor, Verified
 from dass_ray.space import Specs
 
 
@@ -23,15 +25,32 @@ class Scored:
 
 
 class TaskScorer:
-    """A predictor adapted to one teacher, whose validation accuracy in [0, 1] is known."""
+    """A predictor adapted to one teacher, whose validation accuracy in [0, 1] is known.
 
-    def __init__(self, predictor: Predictor, teacher: ResNet, accuracy: float) -> None:
-        self.teacher = teacher.eval()
-        self.adapted = predictor.adapted(encode_task(teacher, accuracy))
+    dataset: of the teacher's image size and on its device; needed where `encodings.sees_images`.
+    """
+
+    def __init__(
+        self, predictor: Predictor, teacher: ResNet, accuracy: float, dataset: Dataset | None = None
+    ) -> None:
+        self.predictor, self.teacher = predictor, teacher.eval()
+        self.encoder = TaskEncoder(
+            self.teacher, accuracy, predictor.space, predictor.net.encodings, dataset
+        )
+        self.adapted = predictor.adapted(self.encoder.task)
+
+    def readapt(self, specs: Specs, accuracy: NDArray[np.float64]) -> None:
+        """Adapts anew, to the teacher and to verified students [N, S, D].
+
+        accuracy: their validation accuracy [N] in [0, 1]; N = 0 means the teacher alone.
+        """
+        known = torch.from_numpy(accuracy).float()
+        verified = Verified(self.encoder.students(specs), known) if len(specs) else None
+        self.adapted = self.predictor.adapted(self.encoder.task, verified)
 
     def score(self, specs: Specs) -> Scored:
         """Scores students [N, S, D] of the teacher's space."""
-        scores = self.adapted.score(encode_students(self.teacher, specs))
+        scores = self.adapted.score(self.encoder.students(specs))
         costs = cost(self.teacher.space, specs, self.teacher.classes)
         mean, std = (values.double().numpy() for values in (scores.mean, scores.std))
         return Scored(mean, std, costs.params, costs.flops)

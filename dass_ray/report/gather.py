@@ -50,6 +50,12 @@ class SearchReport:
         return len(self._seconds), len(wanted)
 
     @property
+    def rounds(self) -> tuple[int, int]:
+        """The newest round that has its students, from 1, and all that the search wants."""
+        newest = max((student.choice.round for student in self.students), default=0)
+        return newest, self.card.config.verify.rounds
+
+    @property
     def kd_seconds(self) -> float:
         """Seconds in the training loops of all KD runs together."""
         return sum(self._seconds.values())
@@ -72,8 +78,7 @@ class SearchReport:
 def gather(store: Store, search_id: str) -> SearchReport:
     """The report of a search; UserError where the store lacks it or its data set."""
     card = searches.card(store, search_id)
-    choices = searches.choices(store, search_id)
-    chosen = choices.students if choices else ()
+    chosen = searches.choices(store, search_id)
     rows = ledger.rows_of(store, {key for choice in chosen for key in choice.keys})
     students = match(chosen, rows)
     space, classes = card.teacher.space, len(card.teacher.classes)

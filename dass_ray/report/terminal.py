@@ -1,5 +1,7 @@
 """The report for a terminal."""
 
+from typing import Any
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -14,46 +16,67 @@ from dass_ray.report.wording import (
     points,
     progress,
     smaller,
+    stage,
     unverified,
     versus,
 )
 
+_NUMBER: dict[str, Any] = {"justify": "right", "no_wrap": True}
+COLUMNS: dict[str, dict[str, Any]] = {
+    "role": {"no_wrap": True},
+    "round": _NUMBER,
+    "student": {"overflow": "fold", "min_width": 8},
+    **dict.fromkeys(("params", "FLOPs", "predicted", "valid.", "test"), _NUMBER),
+    "status": {"min_width": 8},
+}
 STYLES = {"ok": "green", "diverged": "red", "failed": "red", "waiting": "dim"}
 
 
 def table(report: SearchReport) -> Table:
-    """The distilled students, best validation accuracy first, below them the teacher."""
+    """The distilled students, best validation accuracy first, below them the teacher.
+
+    A column that says the same of every student, as of one round, is left out.
+    """
     caption = "ranked by validation accuracy; test accuracy is for reporting only"
     out = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=caption)
-    out.add_column("role", no_wrap=True)
-    out.add_column("student", overflow="fold", min_width=8)
-    for name in ("params", "FLOPs", "predicted", "valid.", "test"):
-        out.add_column(name, justify="right", no_wrap=True)
-    if told := any(student.status != "ok" for student in report.students):
-        out.add_column("status", min_width=8)
+    one, ok = report.rounds[1] == 1, len(report.verified) == len(report.students)
+    needless = {"round": one, "status": ok}
+    shown = [name for name in COLUMNS if not needless.get(name)]
+    for name in shown:
+        out.add_column(name, **COLUMNS[name])
     for student in report.students:
-        cells = _cells(student) if told else _cells(student)[:-1]
-        out.add_row(*cells, end_section=student is report.students[-1])
-    teacher = report.card.teacher
-    size = count(report.teacher_params), count(report.teacher_flops)
-    found = percent(teacher.validation), percent(teacher.test)
-    stages = "/".join(f"{width}×{teacher.space.max_depth}" for width in teacher.space.widths)
-    out.add_row("teacher", Text(stages), *size, "", *found, style="dim")
+        cells = _cells(student)
+        out.add_row(*map(cells.get, shown), end_section=student is report.students[-1])
+    out.add_row(*map(_teacher_cells(report).get, shown), style="dim")
     return out
 
 
-def _cells(student: Student) -> tuple[str | Text, ...]:
+def _cells(student: Student) -> dict[str, str | Text]:
     choice = student.choice
-    return (
-        choice.role,
-        Text(choice.spec),
-        count(choice.params),
-        count(choice.flops),
-        f"{percent(choice.predicted)} ± {100 * choice.uncertainty:.1f}",
-        percent(student.validation),
-        percent(student.test),
-        Text(student.note, style=STYLES[student.status]),
-    )
+    return {
+        "role": choice.role,
+        "round": str(choice.round),
+        "student": Text(choice.spec),
+        "params": count(choice.params),
+        "FLOPs": count(choice.flops),
+        "predicted": f"{percent(choice.predicted)} ± {100 * choice.uncertainty:.1f}",
+        "valid.": percent(student.validation),
+        "test": percent(student.test),
+        "status": Text(student.note, style=STYLES[student.status]),
+    }
+
+
+def _teacher_cells(report: SearchReport) -> dict[str, str | Text]:
+    teacher = report.card.teacher
+    stages = "/".join(f"{width}×{teacher.space.max_depth}" for width in teacher.space.widths)
+    return {
+        "role": "teacher",
+        "student": Text(stages),
+        "params": count(report.teacher_params),
+        "FLOPs": count(report.teacher_flops),
+        "valid.": percent(teacher.validation),
+        "test": percent(teacher.test),
+    }
 
 
 def summary(report: SearchReport) -> list[str]:
@@ -86,7 +109,7 @@ def _teacher(report: SearchReport) -> str:
 
 def _where(report: SearchReport) -> str:
     done, wanted = report.runs
-    state = "" if report.finished else ", not finished"
+    state = "" if report.finished else f"{stage(report)}, not finished"
     return (
         f"{len(report.candidates):,} candidates scored, {done} of {wanted} distillations done in "
         f"{duration(report.kd_seconds)}{state}; everything is in {report.folder}."

@@ -62,10 +62,17 @@ def progress(report: SearchReport) -> str:
     if report.students:
         done, wanted = report.runs
         return (
-            f"{done} of {wanted} distillations are done, {len(report.verified)} students verified."
+            f"{done} of {wanted} distillations are done{stage(report)}, "
+            f"{len(report.verified)} students verified."
         )
     scored, wanted = len(report.candidates), report.card.config.candidates
     return f"{scored:,} of {wanted:,} candidates are scored; no student is distilled yet."
+
+
+def stage(report: SearchReport) -> str:
+    """`, round 2 of 3`, or nothing where there is one round."""
+    newest, rounds = report.rounds
+    return f", round {newest} of {rounds}" if rounds > 1 else ""
 
 
 def versus(comparison: Comparison, split: str) -> str:

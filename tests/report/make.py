@@ -9,7 +9,7 @@ from dass_ray.cost import Limits, cost
 from dass_ray.data.dataset import Split, write_dataset
 from dass_ray.recipe import DISTILL, TEACHERS
 from dass_ray.records import Run, RunRow, TeacherCard
-from dass_ray.searches import Choice, Choices, Finished, SearchCard
+from dass_ray.searches import Choice, Finished, Round, SearchCard
 from dass_ray.space import MICRO
 
 ID = "leaves-1a2b3c"
@@ -28,7 +28,16 @@ def dataset(store, name="leaves", classes=CLASSES, source="tiny random images"):
 
 
 def card(
-    store, *, data=None, space=MICRO, candidates=8, batch=4, limits=None, seeds=(0,), **config
+    store,
+    *,
+    data=None,
+    space=MICRO,
+    candidates=8,
+    batch=4,
+    limits=None,
+    seeds=(0,),
+    rounds=1,
+    **config,
 ):
     """Writes the data set and the card of a search with the id ID; returns the card."""
     data = data or dataset(store)
@@ -39,7 +48,7 @@ def card(
     )  # fmt: skip
     settings = SearchConfig(
         dataset=data.name, store=store.uri, space=space, candidates=candidates, batch=batch,
-        limits=limits or Limits(), verify={"seeds": seeds}, **config,
+        limits=limits or Limits(), verify={"seeds": seeds, "rounds": rounds}, **config,
     )  # fmt: skip
     found = SearchCard(
         id=ID, config=settings, teacher=teacher, predictor="shipped abc123",
@@ -61,22 +70,21 @@ def scored(card, specs, predicted, uncertainty=0.01):
     }
 
 
-def choose(store, card, roles, predicted, seed=0):
-    """Chooses one random student for each role; returns the choices."""
+def choose(store, card, roles, predicted, seed=0, number=1):
+    """Chooses one random student for each role in a round; returns the choices."""
     specs = card.teacher.space.unpack(
         card.teacher.space.sample(len(roles), np.random.default_rng(seed))
     )
     columns = scored(card, specs, predicted)
     students = tuple(
         Choice(
-            spec=str(spec), role=role, predicted=predicted[i], uncertainty=0.01,
+            spec=str(spec), role=role, round=number, predicted=predicted[i], uncertainty=0.01,
             params=int(columns["params"][i]), flops=int(columns["flops"][i]),
             keys=tuple(run(card, str(spec), s).key for s in card.config.verify.seeds),
         )
         for i, (spec, role) in enumerate(zip(specs, roles, strict=True))
     )  # fmt: skip
-    chosen = Choices(students=students)
-    return searches.write_object(store, chosen, f"searches/{ID}/chosen.json").students
+    return searches.write_round(store, ID, number, Round(students=students)).students
 
 
 def run(card, spec, seed):

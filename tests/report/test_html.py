@@ -62,6 +62,18 @@ def test_tells_the_result(page, report):
         assert student.choice.spec in text
 
 
+def test_tells_rounds_where_there_are_several(store, report, page):
+    assert "round" not in page.text.partition("How to repeat it")[0]
+    store.delete(f"searches/{make.ID}/card.json")
+    card = make.card(store, data=report.dataset, rounds=2)
+    [choice] = make.choose(store, card, ("top",), (0.87,), seed=9, number=2)
+    make.distil(store, card, choice, validation=0.85, test=0.8)
+    text = " ".join(Page(render(gather(store, make.ID))).text.split())
+    assert text.count("top round 1") == 3
+    assert text.count("top round 2") == 1
+    assert "from the second round on by the predictor that had learned" in text
+
+
 def test_has_all_plots(page):
     plots = [a["id"] for _, a in page.elements if a.get("class") == "plot"]
     assert plots == ["pareto-params", "pareto-flops", "prediction", "search", "curves"]

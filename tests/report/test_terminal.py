@@ -31,12 +31,35 @@ def test_fits_a_narrow_terminal(report):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_rounds_are_shown_where_there_are_several(store, report):
+    assert "round" not in printed(terminal.table(report))
+    store.delete(f"searches/{make.ID}/card.json")
+    card = make.card(store, data=report.dataset, rounds=2)
+    [choice] = make.choose(store, card, ("top",), (0.87,), seed=9, number=2)
+    make.distil(store, card, choice, validation=0.85, test=0.8)
+    text = printed(terminal.table(gather(store, make.ID)), width=80)
+    rows = [line.split() for line in text.splitlines() if "%" in line]
+    assert [row[:2] for row in rows[:3]] == [["top", "1"], ["top", "2"], ["top", "1"]]
+    assert rows[1][5:8] == ["87.0%", "±", "1.0"]  # what chose it
+    assert rows[-1][1] == "8×5/16×5/32×5/64×5"
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_summary_tells_the_round_of_a_search_under_way(store):
+    card = make.card(store, rounds=3)
+    for number in (1, 2):
+        make.choose(store, card, ("top",), (0.9,), seed=number, number=number)
+    lines = terminal.summary(gather(store, make.ID))
+    assert lines[0] == "0 of 2 distillations are done, round 2 of 3, 0 students verified."
+    assert "0 of 2 distillations done in 0.0 s, round 2 of 3, not finished; " in lines[-1]
+
+
 def test_text_of_the_store_is_no_markup(store):
     card = make.card(store)
     [choice] = make.choose(store, card, ("top",), (0.9,))
-    odd = searches.Choices(students=(choice.model_copy(update={"spec": "[red]8[/]"}),))
-    store.delete(f"searches/{make.ID}/chosen.json")
-    searches.write_object(store, odd, f"searches/{make.ID}/chosen.json")
+    odd = searches.Round(students=(choice.model_copy(update={"spec": "[red]8[/]"}),))
+    store.delete(f"searches/{make.ID}/rounds/000001.json")
+    searches.write_round(store, make.ID, 1, odd)
     assert "[red]8[/]" in printed(terminal.table(gather(store, make.ID)))
 
 

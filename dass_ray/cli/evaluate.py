@@ -1,0 +1,54 @@
+"""`dass-ray evaluate`."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dass_ray.cli.options import ConfigFile, Settings, StoreUri, configured
+from dass_ray.cli.progress import Bars
+from dass_ray.config import EvaluateConfig
+from dass_ray.errors import UserError
+from dass_ray.store import open_store
+
+
+def evaluate(
+    config: ConfigFile = None,
+    settings: Settings = None,
+    store: StoreUri = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", "-d", help="A data set with finished runs.")
+    ] = None,
+    tasks: Annotated[bool, typer.Option("--tasks", help="Also a table for each task.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for evaluation.html, .md, .parquet and the config."),
+    ] = None,
+) -> None:
+    """How a predictor ranks students of unseen tasks, beside every baseline.
+
+    Needs finished runs of the data sets (`dass-ray collect`), which the predictor must not have
+    learned from. Two KD seeds or more (kd_seeds=[0,1]) give the noise ceiling; runs of the same
+    recipe with fewer epochs (kd.epochs=1, kd.min_steps=0) give the baseline of short KD. Ablations
+    are a part of the config: see configs/micro_evaluate.yaml.
+    """
+    from dass_ray.evaluation.evaluate import evaluate  # noqa: PLC0415 - torch takes a second
+    from dass_ray.report import evaluation_terminal  # noqa: PLC0415
+
+    settled = configured(EvaluateConfig, config, settings, store, datasets=dataset or None)
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"{out} is not a folder: choose another --out")
+    console, opened = Console(), open_store(settled.store, write=False)
+    with (
+        tempfile.TemporaryDirectory(prefix="dass-ray-embeddings-") as folder,
+        Bars(console) as bars,
+    ):
+        found = evaluate(opened, settled, Path(folder), bars)
+    evaluation_terminal.show(found, console, tasks)
+    if out is not None:
+        from dass_ray.report import evaluation_files  # noqa: PLC0415
+
+        evaluation_files.write(found, settled, out)
+        console.print(f"written: {out}/evaluation.html, .md, .parquet and .yaml", highlight=False)

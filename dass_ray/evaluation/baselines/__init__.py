@@ -1,0 +1,1 @@
+"""Baselines, one module each: higher scores mean a better student is expected."""

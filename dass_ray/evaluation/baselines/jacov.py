@@ -1,0 +1,27 @@
+"""How different the network's local linear maps of different images are.
+
+Source: Mellor et al., "Neural Architecture Search without Training", first version (2020), as
+`jacob_cov` in Abdelfattah et al., ICLR 2021: minus the sum of log(v + k) + 1 / (v + k) over
+eigenvalues v of the correlation matrix of the images' Jacobians, k = 1e-5.
+"""
+
+import torch
+from torch import Tensor
+
+from dass_ray.evaluation.baselines.gradients import private
+from dass_ray.models.resnet import ResNet
+
+K = 1e-5
+
+
+def jacobians(net: ResNet, images: Tensor) -> Tensor:
+    """[B, 3 H W]: the gradient of each image's summed logits for its pixels."""
+    pixels = images.detach().clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(private(net)(pixels).sum(), pixels)
+    return slopes.flatten(1)
+
+
+def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:
+    """Of normalised images [B, 3, H, W]."""
+    values = torch.linalg.eigvalsh(torch.corrcoef(jacobians(net, images).double())).clamp_min(0)
+    return -float((torch.log(values + K) + 1 / (values + K)).sum())

@@ -1,0 +1,17 @@
+"""Weight times gradient, summed with its sign.
+
+Source: plain of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, after
+Mozer and Smolensky, NIPS 1988.
+"""
+
+from torch import Tensor
+
+from dass_ray.evaluation.baselines.gradients import of_cross_entropy, private, total, weights
+from dass_ray.models.resnet import ResNet
+
+
+def score(net: ResNet, images: Tensor, labels: Tensor) -> float:
+    """Of normalised images [B, 3, H, W] and labels [B]."""
+    twin = private(net)
+    slopes = of_cross_entropy(twin, images, labels)
+    return total([w * slope for w, slope in zip(weights(twin), slopes, strict=True)])

@@ -1,0 +1,20 @@
+"""An evaluation as files: a page, Markdown, Parquet and the configuration that made it."""
+
+from pathlib import Path
+
+import yaml
+
+from dass_ray import __version__
+from dass_ray.config import EvaluateConfig
+from dass_ray.evaluation.table import Evaluation, to_parquet
+from dass_ray.report import evaluation_html, evaluation_markdown
+
+
+def write(found: Evaluation, config: EvaluateConfig, folder: Path) -> None:
+    """Writes evaluation.html, .md, .parquet and .yaml into a folder, which is made if missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"code_version": __version__} | config.model_dump(mode="json")
+    (folder / "evaluation.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    (folder / "evaluation.parquet").write_bytes(to_parquet(found))
+    (folder / "evaluation.md").write_text(evaluation_markdown.render(found))
+    (folder / "evaluation.html").write_text(evaluation_html.render(found))

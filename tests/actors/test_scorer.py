@@ -1,0 +1,118 @@
+"""Scorer actors with a made-up predictor, on a Ray of one CPU."""
+
+import os
+import signal
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import ray
+
+from dass_ray.actors import kd_worker, scorer
+from dass_ray.actors.scorer import Scorer
+from dass_ray.config import Resources
+from dass_ray.space import Spec
+
+from ..make import TINY, specs
+
+
+def work():
+    return "done"
+
+
+SOME = TINY.pack(specs(TINY, 3))
+SUPPORT = ((Spec.parse("4/8"), 0.75), (Spec.parse("3/8"), 0.5))
+
+
+class Task:
+    """In place of a TaskScorer: it only knows what it was adapted to."""
+
+    def __init__(self):
+        self.known, self.readapted = None, 0
+
+    def readapt(self, packed, accuracy):
+        assert accuracy.dtype == np.float64
+        assert packed.shape == (len(accuracy), *SOME.shape[1:])
+        self.readapted += 1
+        self.known = [(str(spec), a) for spec, a in zip(TINY.unpack(packed), accuracy, strict=True)]
+
+    def score(self, packed):
+        return SimpleNamespace(
+            count=len(packed), known=self.known, readapted=self.readapted, process=os.getpid()
+        )
+
+
+class Small(Scorer):
+    def __init__(self, uri="", predictor="", teacher=None):
+        self.space, self.support, self.scorer = TINY, (), Task()
+
+
+@pytest.fixture(scope="module")
+def one_cpu():
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def started(one_cpu, monkeypatch):
+    monkeypatch.setattr(scorer, "Scorer", Small)
+    return lambda: scorer.started("", "", None, Resources())
+
+
+def known(support):
+    return [(str(spec), reached) for spec, reached in support]
+
+
+def test_the_teacher_alone_needs_no_second_adaptation():
+    found = Small().score(SOME)
+    assert (found.count, found.known, found.readapted) == (3, None, 0)
+
+
+def test_adapts_where_the_support_is_another_one():
+    actor, more = Small(), (*SUPPORT, (Spec.parse("2/8"), 0.25))
+    seen = [actor.score(SOME, support) for support in (SUPPORT, SUPPORT, more, ())]
+    assert [found.readapted for found in seen] == [1, 1, 2, 3]
+    assert [found.known for found in seen] == [known(SUPPORT)] * 2 + [known(more), []]
+
+
+def test_an_adaptation_that_failed_is_made_again(monkeypatch):
+    actor, readapt = Small(), Task.readapt
+    monkeypatch.setattr(Task, "readapt", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        actor.score(SOME, SUPPORT)
+    monkeypatch.setattr(Task, "readapt", readapt)
+    assert actor.score(SOME, SUPPORT).known == known(SUPPORT)
+
+
+def test_a_restarted_actor_adapts_again(started):
+    with started() as (actor,):
+        before = ray.get(actor.score.remote(SOME, SUPPORT))
+        os.kill(before.process, signal.SIGKILL)
+        after = ray.get(actor.score.remote(SOME, SUPPORT))
+    assert after.process != before.process
+    assert before.known == after.known == known(SUPPORT)
+
+
+def test_one_cpu_is_enough_for_scorers_and_distillation_in_turn(started):
+    """A scorer that outlived its block would keep the task waiting for ever."""
+    submit = kd_worker.remote(work, {"num_cpus": 1})
+    for support in ((), SUPPORT):
+        with started() as (actor,):
+            assert ray.get(actor.score.remote(SOME, support)).count == 3
+        assert ray.get(submit(), timeout=60) == "done"
+
+
+def fail_inside(started, kept):
+    with started() as actors:
+        kept += actors
+        ray.get(actors[0].score.remote(SOME))
+        raise ZeroDivisionError
+
+
+def test_scorers_end_with_an_error_too(started):
+    kept = []
+    with pytest.raises(ZeroDivisionError):
+        fail_inside(started, kept)
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get(kept[0].score.remote(SOME))
