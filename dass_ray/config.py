@@ -206,13 +206,16 @@ class MetaTrainConfig(StoreConfig):
     encodings: Encodings = Encodings()
     members: int = Field(default=5, ge=1)
     hidden: int = Field(default=64, ge=1)
-    adaptation: Literal["second", "first", "none"] = "second"
-    """Order of the gradient through the inner steps on the support set."""
+    adaptation: Literal["second", "first", "none"] = "none"
+    """Order of the gradient through the inner steps on the teacher; without steps, none."""
     inner_steps: int = Field(default=1, ge=1)
     inner_lr: float = Field(default=0.005, gt=0)
     """First value of the learned step sizes of the adaptation."""
+    learning: Literal["residuals", "gradient"] = "residuals"
+    """How verified students of a new task are learned from: by a Gaussian process over the
+    ensemble's residuals, or by the inner steps."""
     support: int = Field(default=0, ge=0)
-    """Most students with known accuracy that join the teacher in an episode's support set."""
+    """Most verified students that join the teacher in an episode's inner steps."""
     normalise: Literal["teacher", "task"] = "task"
     """Accuracies relative to the teacher's, or standardised by task."""
     ranking: Literal["none", "pairwise", "listwise"] = "pairwise"
@@ -234,6 +237,14 @@ class MetaTrainConfig(StoreConfig):
     def _apart(self) -> Self:
         if both := sorted(set(self.train) & set(self.validation)):
             raise ValueError(f"{both[0]!r} is in train and in validation: choose one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_to_learn_by(self) -> Self:
+        if self.adaptation == "none" and (self.learning == "gradient" or self.support):
+            raise ValueError(
+                "learning: gradient and support need inner steps: set adaptation to second or first"
+            )
         return self
 
 

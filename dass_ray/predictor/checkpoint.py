@@ -127,5 +127,5 @@ def _predictor(card: PredictorCard, state: Params) -> Predictor:
     net = Network(c.encodings, (channels, height, width), card.vector, card.images, c.hidden)
     return Predictor(
         card.space, net, params, rates, Units(card.scale, card.offset), c.adaptation,
-        c.inner_steps, Intervals(card.floor, card.factors),
+        c.inner_steps, c.learning, Intervals(card.floor, card.factors),
     )  # fmt: skip

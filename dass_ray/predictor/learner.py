@@ -88,7 +88,7 @@ class Learner:
         c = self.config
         return Predictor(
             c.space, self.net, params or copy(self.params), rates or copy(self.rates),
-            self.episodes.units, c.adaptation, c.inner_steps,
+            self.episodes.units, c.adaptation, c.inner_steps, c.learning,
         )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ and counted from `offset`: easy and hard tasks look alike, and no prediction lea
 Letters: M ensemble members, N students.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,9 +16,12 @@ from dass_ray.predictor.adapt import Order, Support, adapt, spread
 from dass_ray.predictor.encode import Students, Task
 from dass_ray.predictor.layers import Params
 from dass_ray.predictor.network import Batch, Network, Tasks
+from dass_ray.predictor.residuals import Residuals
 from dass_ray.space import Space
 
 CHUNK = 512  # students in one pass
+Learning = Literal["residuals", "gradient"]
+"""From verified students: in closed form (residuals.py), or by the inner steps."""
 
 
 def log_odds(accuracy: Tensor) -> Tensor:
@@ -78,16 +82,25 @@ class Predictor:
     units: Units
     order: Order
     steps: int
+    learning: Learning
     intervals: Intervals = field(default_factory=lambda: Intervals(0.0, {}))
 
     def adapted(self, task: Task, verified: Verified | None = None) -> "Adapted":
-        """The ensemble after its inner steps on the task's teacher and on verified students."""
+        """The ensemble after it saw the task's teacher and verified students."""
+        if verified is None or self.learning == "gradient":
+            return Adapted(self, self._inner_steps(task, verified), task)
+        alone = Adapted(self, self._inner_steps(task, None), task)
+        outputs = alone.outputs(verified.students).mean(dim=0)
+        targets = self.units.targets(verified.accuracy, task.accuracy)
+        found = Residuals.of(alone.hidden(verified.students), outputs, targets)
+        return replace(alone, residuals=found)
+
+    def _inner_steps(self, task: Task, verified: Verified | None) -> Params:
+        """Weights [M, 1, ...] after the inner steps."""
         if self.order == "none":
-            params = {name: value.detach() for name, value in spread(self.params, 1).items()}
-        else:
-            found = self._support(task, verified)
-            params = adapt(self.net, self.params, self.rates, found, self.steps)
-        return Adapted(self, params, task)
+            return {name: value.detach() for name, value in spread(self.params, 1).items()}
+        found = self._support(task, verified)
+        return adapt(self.net, self.params, self.rates, found, self.steps)
 
     def _support(self, task: Task, verified: Verified | None) -> Support:
         """The teacher, then verified students, all of one weight."""
@@ -122,6 +135,7 @@ class Adapted:
     predictor: Predictor
     params: Params
     task: Task
+    residuals: Residuals | None = None
 
     def score(self, students: Students) -> Scores:
         """Predicted accuracies of N students, each in (0, 1)."""
@@ -130,12 +144,20 @@ class Adapted:
 
     @torch.no_grad()
     def outputs(self, students: Students) -> Tensor:
-        """The members' outputs [M, N]."""
-        net, tasks = self.predictor.net, Tasks.of([self.task])
-        parts = torch.arange(len(students)).split(CHUNK)
-        return torch.cat(
-            [net(self.params, tasks, Batch.of([students[part]]))[:, 0] for part in parts], dim=1
-        )
+        """The members' outputs [M, N], corrected by what verified students say."""
+        out = self._chunked(self.predictor.net, students)
+        return out if self.residuals is None else out + self.residuals.at(self.hidden(students))
+
+    @torch.no_grad()
+    def hidden(self, students: Students) -> Tensor:
+        """The members' last hidden layers, side by side [N, M * hidden]."""
+        return self._chunked(self.predictor.net.hidden_layer, students).movedim(0, 1).flatten(1)
+
+    def _chunked(self, function: Callable[..., Tensor], students: Students) -> Tensor:
+        """A function of weights, tasks and students [M, 1, N, ...] -> [M, N, ...]."""
+        tasks, parts = Tasks.of([self.task]), torch.arange(len(students)).split(CHUNK)
+        found = [function(self.params, tasks, Batch.of([students[part]]))[:, 0] for part in parts]
+        return torch.cat(found, dim=1)
 
     def interval(self, scores: Scores, level: float) -> tuple[Tensor, Tensor]:
         """Ends [N] in [0, 1] of calibrated intervals of accuracy; KeyError for another level."""

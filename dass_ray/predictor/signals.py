@@ -89,7 +89,8 @@ def rank(student: _Seen, _teacher: _Seen) -> Tensor:
     x = student.stages[-1].double()
     x = x - x.mean(dim=0)
     power = torch.linalg.eigvalsh(x.T @ x).clamp_min(0)
-    return torch.special.entr(power / power.sum().clamp_min(1e-12)).sum()
+    entropy: Tensor = torch.special.entr(power / power.sum().clamp_min(1e-12)).sum()
+    return entropy
 
 
 SIGNALS: dict[Signal, Callable[[_Seen, _Seen], Tensor]] = {

@@ -5,11 +5,13 @@ as surrogates are made in NAS-Bench-301 (Siems et al., 2020) and in Bayesian opt
 Letters: N students, F features, k runs, R repeats with other runs.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.preprocessing import StandardScaler
@@ -66,6 +68,8 @@ def fit_predict(
     """Predictions [N] for students with features `wanted` [N, F], in standardised accuracy."""
     scaler = StandardScaler().fit(features)
     fitted = MODELS[model](seed, features.shape[1])
-    fitted.fit(scaler.transform(features), standardised(accuracy))
+    with warnings.catch_warnings():  # a length at its bound is what the bounds are for
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted.fit(scaler.transform(features), standardised(accuracy))
     found: Floats = fitted.predict(scaler.transform(wanted))
     return found
