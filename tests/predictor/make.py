@@ -3,46 +3,41 @@
 import numpy as np
 import torch
 
-from dass_ray.config import MetaTrainConfig
+from dass_ray.config import Encodings, MetaTrainConfig
 from dass_ray.cost import cost
-from dass_ray.predictor.encode import encode_students, encode_task
-from dass_ray.predictor.meta_train import TaskRuns
-from dass_ray.predictor.model import Scores
+from dass_ray.predictor.encode import TaskEncoder
+from dass_ray.predictor.runs import TaskRuns
 
 from .. import make_task
 from ..make import TINY
+
+PAPER = Encodings(student=True, teacher=True, summary=False, signals=())
+EVERY = Encodings(student=True, teacher=True, dataset=True)
 
 
 def config(**changed):
     facts = {
         "name": "small", "space": TINY, "train": ("a",), "validation": ("b",), "members": 2,
         "hidden": 8, "lr": 0.01, "episodes": 20, "queries": 10, "validate_every": 5,
+        "encodings": PAPER, "adaptation": "second", "ranking": "none",
     }  # fmt: skip
     return MetaTrainConfig(**facts | changed)
 
 
-def runs(name="a", seed=0, students=24, noise=0.0):
+def encoder(encodings=PAPER, seed=0, accuracy=0.9, space=TINY):
+    data = make_task.dataset(seed=seed) if encodings.sees_images else None
+    return TaskEncoder(make_task.teacher(seed=seed), accuracy, space, encodings, data)
+
+
+def runs(name="a", seed=0, students=24, noise=0.0, encodings=PAPER):
     """A task whose students lose accuracy with the width that their first stage lacks."""
-    net, rng = make_task.teacher(seed=seed), np.random.default_rng(seed)
+    encode, rng = encoder(encodings, seed), np.random.default_rng(seed)
     specs = TINY.sample(students, rng)
     truth = 0.5 + 0.3 * specs[:, 0, 0] / 4 + 0.1 * (specs[:, 1, 1] > 0)
     return TaskRuns(
         name,
-        encode_task(net, 0.9),
-        encode_students(net, specs),
+        encode.task,
+        encode.students(specs),
         torch.tensor(truth + noise * rng.standard_normal(students), dtype=torch.float32),
         cost(TINY, specs, 3),
     )
-
-
-class Fixed:
-    """A predictor that gives these scores, whatever the task."""
-
-    def __init__(self, scores):
-        self.scores = Scores(torch.as_tensor(scores), torch.zeros(len(scores)))
-
-    def adapted(self, _task):
-        return self
-
-    def score(self, _students):
-        return self.scores
