@@ -1,15 +1,17 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch.func import functional_call, stack_module_state
 
-from dass_ray.predictor.model import MapEncoder, Network, Predictor, adapt, log_odds
+from dass_ray.predictor.learner import Learner
+from dass_ray.predictor.model import Intervals, Units, Verified, log_odds
+from dass_ray.predictor.network import Batch, Tasks
+from dass_ray.predictor.residuals import Residuals
 
 from . import make
 
-CHANNELS, VECTOR, HIDDEN = 8, 8, 5
+UNITS = Units(0.05, 0.7)
 
 
 @pytest.fixture(scope="module")
@@ -17,26 +19,9 @@ def runs():
     return make.runs()
 
 
-def networks(count):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return [Network(CHANNELS, VECTOR, HIDDEN) for _ in range(count)]
-
-
-def drawn_like(params, seed=1):
-    """Step sizes of their own for every parameter."""
-    generator = torch.Generator().manual_seed(seed)
-    return {k: 0.1 * torch.rand(v.shape, generator=generator) for k, v in params.items()}
-
-
-def predictor(members=3, scale=0.05):
-    nets = networks(members)
-    params = {name: value.detach() for name, value in stack_module_state(nets)[0].items()}
-    return Predictor(nets[0].to("meta"), params, drawn_like(params), scale)
-
-
-def member(group, m):
-    return {name: value[m] for name, value in group.items()}
+def built(runs, units=UNITS, **changed):
+    predictor = Learner([runs], make.config(members=3, inner_lr=0.05, **changed)).predictor()
+    return replace(predictor, units=units)
 
 
 def test_log_odds_by_hand():
@@ -46,83 +31,21 @@ def test_log_odds_by_hand():
     assert found.tolist() == pytest.approx(expected, abs=1e-3)
 
 
-def test_map_encoder_by_hand():
-    (net,) = networks(1)
-    encoder, maps = net.student, torch.randn(4, CHANNELS, 4, 4)
-    inner = F.conv2d(maps, encoder.conv1.weight, encoder.conv1.bias, stride=2, padding=1).relu()
-    outer = F.conv2d(inner, encoder.conv2.weight, encoder.conv2.bias, stride=2, padding=1).relu()
-    assert inner.shape == (4, CHANNELS // 2, 2, 2)
-    assert torch.allclose(encoder(maps), outer.mean(dim=(2, 3)), atol=1e-6)
-    assert MapEncoder(1)(torch.randn(2, 1, 4, 4)).shape == (2, 1)
-
-
-@torch.no_grad()
-def test_network_by_hand(runs):
-    (net,) = networks(1)
-    students, teacher = runs.students, runs.task.teacher
-    found = net(students.maps, students.vectors, teacher.maps)
-    assert found.shape == (24,)
-    for i in (0, 7):
-        parts = [
-            net.student(students.maps[i : i + 1])[0],
-            net.teacher(teacher.maps)[0],
-            net.architecture(students.vectors[i]),
-        ]
-        expected = net.out(net.mix(torch.cat(parts)).tanh())
-        assert found[i].item() == pytest.approx(expected.item(), abs=1e-6)
-
-
-def test_adaptation_is_one_gradient_step_of_each_own_size(runs):
-    (net,) = networks(1)
-    params = {name: value.detach() for name, value in net.named_parameters()}
-    rates, teacher = drawn_like(params), runs.task.teacher
-    loss = net(teacher.maps, teacher.vectors, teacher.maps).square().mean()
-    slopes = torch.autograd.grad(loss, list(net.parameters()))
-    found = adapt(net, params, rates, teacher)
-    assert found.keys() == params.keys()
-    for (name, value), slope in zip(params.items(), slopes, strict=True):
-        assert torch.allclose(found[name], value - rates[name] * slope, atol=1e-7), name
-    assert any(slope.abs().max() > 0 for slope in slopes)
-
-
-def test_adaptation_moves_the_teacher_towards_no_difference(runs):
-    (net,) = networks(1)
-    params = {name: value.detach() for name, value in net.named_parameters()}
-    rates = {name: torch.full_like(value, 1e-2) for name, value in params.items()}
-    teacher = runs.task.teacher
-    inputs = (teacher.maps, teacher.vectors, teacher.maps)
-    after = functional_call(net, adapt(net, params, rates, teacher), inputs)
-    assert after.abs().item() < net(*inputs).abs().item()
-
-
-def test_step_sizes_and_weights_learn_through_the_adaptation(runs):
-    """Second order: the derivative is that of finite differences."""
-    (net,) = networks(1)
-    net = net.double()
-    teacher = runs.task.teacher
-    teacher = type(teacher)(teacher.maps.double(), teacher.vectors.double())
-    params = {name: value.detach() for name, value in net.named_parameters()}
-    rates = {name: value.double() for name, value in drawn_like(params).items()}
-
-    def outer(bias, rate):
-        inner = adapt(net, params | {"out.bias": bias}, rates | {"out.bias": rate}, teacher)
-        return functional_call(net, inner, (teacher.maps, teacher.vectors, teacher.maps)).sum()
-
-    start = (params["out.bias"].clone().requires_grad_(), rates["out.bias"].requires_grad_())
-    assert torch.autograd.gradcheck(outer, start)
-    slopes = torch.autograd.grad(outer(*start), start)
-    assert all(slope.abs().item() > 0 for slope in slopes)
+def test_units_by_hand():
+    """Log-odds of 0.9 are log 9, those of 0.5 are 0."""
+    units = Units(2.0, 1.0)
+    found = units.targets(torch.tensor([0.5, 0.9]), 0.9)
+    assert found.tolist() == pytest.approx([1 - math.log(9) / 2, 1], abs=1e-6)
+    assert units.accuracy(found, 0.9).tolist() == pytest.approx([0.5, 0.9], abs=1e-6)
 
 
 def test_the_ensemble_equals_its_members_one_by_one(runs):
-    found = predictor()
-    net = networks(1)[0]
-    outputs = []
+    found, outputs = built(runs), []
     for m in range(3):
-        inner = adapt(net, member(found.params, m), member(found.rates, m), runs.task.teacher)
-        inputs = (runs.students.maps, runs.students.vectors, runs.task.teacher.maps)
-        outputs.append(functional_call(net, inner, inputs))
-    accuracies = torch.sigmoid(torch.logit(torch.tensor(0.9)) + 0.05 * torch.stack(outputs))
+        one = replace(found, params=member(found.params, m), rates=member(found.rates, m))
+        outputs.append(one.adapted(runs.task).outputs(runs.students)[0])
+    odds = math.log(9) + UNITS.scale * (torch.stack(outputs) - UNITS.offset)
+    accuracies = torch.sigmoid(odds)
     scores = found.adapted(runs.task).score(runs.students)
     assert scores.mean.shape == scores.std.shape == (24,)
     assert torch.allclose(scores.mean, accuracies.mean(dim=0), atol=1e-5)
@@ -130,20 +53,89 @@ def test_the_ensemble_equals_its_members_one_by_one(runs):
     assert scores.std.min() > 0
 
 
+def member(group, m):
+    return {name: value[m : m + 1] for name, value in group.items()}
+
+
 def test_a_single_member_is_certain(runs):
-    scores = predictor(members=1).adapted(runs.task).score(runs.students)
-    assert scores.std.abs().max() == 0
+    found = built(runs)
+    one = replace(found, params=member(found.params, 0), rates=member(found.rates, 0))
+    assert one.adapted(runs.task).score(runs.students).std.abs().max() == 0
+
+
+def test_adaptation_moves_the_teacher_towards_its_own_accuracy(runs):
+    teacher, found = runs.task.teacher, built(runs)
+    after = found.adapted(runs.task).outputs(teacher)
+    before = replace(found, order="none").adapted(runs.task).outputs(teacher)
+    assert ((after - UNITS.offset).abs() < (before - UNITS.offset).abs()).all()
 
 
 def test_adapting_leaves_the_predictor_as_it_is(runs):
-    found = predictor()
+    found = built(runs)
     before = {name: value.clone() for name, value in found.params.items()}
     adapted = found.adapted(runs.task)
     assert all(torch.equal(before[name], value) for name, value in found.params.items())
-    assert any(not torch.equal(adapted.params[name], before[name]) for name in before)
+    assert any(not torch.equal(adapted.params[name][:, 0], before[name]) for name in before)
 
 
 def test_another_teacher_adapts_otherwise(runs):
-    found, other = predictor(), make.runs(seed=1)
+    found, other = built(runs), make.runs(seed=1)
     a, b = (found.adapted(r.task).score(runs.students).mean for r in (runs, other))
     assert not torch.allclose(a, b)
+
+
+def test_inner_steps_see_verified_students_beside_the_teacher(runs):
+    found = built(runs, learning="gradient")
+    chosen = torch.tensor([3, 5, 8])
+    verified = Verified(runs.students[chosen], torch.tensor([0.2, 0.3, 0.4]))
+    support = found._support(runs.task, verified)
+    assert support.targets.shape == (1, 4)
+    assert support.targets[0, 0] == pytest.approx(UNITS.offset)
+    assert UNITS.accuracy(support.targets[0, 1:], 0.9).tolist() == pytest.approx([0.2, 0.3, 0.4])
+    assert support.weights.tolist() == [pytest.approx([0.25] * 4)]
+    assert torch.equal(support.students.vectors[0, 1:], runs.students.vectors[chosen])
+    alone, told = (found.adapted(runs.task, v).outputs(runs.students) for v in (None, verified))
+    assert not torch.allclose(alone, told)
+
+
+def test_residuals_correct_every_member_alike(runs):
+    found, chosen = built(runs), torch.tensor([3, 5, 8])
+    verified = Verified(runs.students[chosen], torch.tensor([0.2, 0.3, 0.4]))
+    alone, told = found.adapted(runs.task), found.adapted(runs.task, verified)
+    before = alone.outputs(runs.students)
+    targets = UNITS.targets(verified.accuracy, 0.9)
+    hidden = alone.hidden(runs.students)
+    expected = Residuals.of(hidden[chosen], before[:, chosen].mean(dim=0), targets).at(hidden)
+    after = told.outputs(runs.students)
+    assert torch.allclose(after - before, expected.expand(3, -1), atol=1e-4)
+    assert ((after.mean(dim=0)[chosen] - targets).abs() < (before.mean(dim=0)[chosen] - targets)
+            .abs()).all()  # fmt: skip
+
+
+def test_hidden_layers_side_by_side(runs):
+    adapted = built(runs).adapted(runs.task)
+    found = adapted.hidden(runs.students)
+    assert found.shape == (24, 3 * 8)
+    inputs = (Tasks.of([runs.task]), Batch.of([runs.students]))
+    layers = adapted.predictor.net.hidden_layer(adapted.params, *inputs)
+    assert torch.equal(found[:, 8:16], layers[1, 0])
+
+
+def test_chunks_do_not_matter(runs, monkeypatch):
+    adapted = built(runs).adapted(runs.task)
+    whole = adapted.outputs(runs.students)
+    monkeypatch.setattr("dass_ray.predictor.model.CHUNK", 5)
+    assert torch.allclose(adapted.outputs(runs.students), whole, atol=1e-5)
+
+
+def test_intervals_by_hand(runs):
+    found = replace(built(runs), intervals=Intervals(0.01, {0.8: 2.0}))
+    adapted = found.adapted(runs.task)
+    scores = adapted.score(runs.students)
+    low, high = adapted.interval(scores, 0.8)
+    assert torch.allclose(high - scores.mean, 2 * (scores.std + 0.01), atol=1e-6)
+    assert torch.allclose(scores.mean - low, 2 * (scores.std + 0.01), atol=1e-6)
+    wide = replace(found, intervals=Intervals(9.0, {0.8: 2.0})).adapted(runs.task)
+    assert [end.unique().tolist() for end in wide.interval(scores, 0.8)] == [[0], [1]]
+    with pytest.raises(KeyError):
+        adapted.interval(scores, 0.7)
