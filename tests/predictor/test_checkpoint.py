@@ -44,15 +44,21 @@ def test_round_trip(store, found, task):
     expected, got = scores(found.predictor, task), scores(predictor, task)
     assert torch.equal(got.mean, expected.mean)
     assert torch.equal(got.std, expected.std)
+    whole = ("units", "order", "steps", "learning", "intervals", "net")
+    assert all(getattr(predictor, f) == getattr(found.predictor, f) for f in whole)
 
 
 def test_the_card_tells_all(found):
     store = Memory()
     card = saved(store, found)
-    assert (card.name, card.space, card.channels, card.config) == ("small", TINY, 8, make.config())
+    assert (card.name, card.space, card.config) == ("small", TINY, make.config())
+    assert (card.map_size, card.vector, card.images) == ((8, 4, 4), 8, 192)
     assert (card.runs, card.command) == (RUNS, "dass-ray meta-train -c x.yaml")
     assert (card.validation, card.episode) == (found.validation, found.episode)
-    assert (card.scale, card.code_version) == (found.predictor.scale, __version__)
+    units, intervals = found.predictor.units, found.predictor.intervals
+    assert (card.scale, card.offset) == (units.scale, units.offset)
+    assert (card.floor, card.factors) == (intervals.floor, intervals.factors)
+    assert card.code_version == __version__
     folder = "predictors/small/"
     weights = f"{folder}{card.fingerprint[:16]}.safetensors"
     assert store.list("") == sorted([weights, f"{folder}card.json"])

@@ -6,7 +6,7 @@ import torch
 from scipy.special import logit
 
 from dass_ray.cost import cost
-from dass_ray.predictor.encode import encode_students, encode_task
+from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.meta_train import meta_train
 from dass_ray.predictor.scorer import TaskScorer
 
@@ -25,8 +25,8 @@ def predictor():
 
 def test_columns_are_those_of_predictor_and_cost(predictor, teacher):
     scored = TaskScorer(predictor, teacher, 0.8).score(SPECS)
-    adapted = predictor.adapted(encode_task(teacher, 0.8))
-    expected = adapted.score(encode_students(teacher, SPECS))
+    encoder = TaskEncoder(teacher, 0.8, TINY, make.PAPER)
+    expected = predictor.adapted(encoder.task).score(encoder.students(SPECS))
     assert scored.predicted == pytest.approx(expected.mean.numpy())
     assert scored.uncertainty == pytest.approx(expected.std.numpy())
     assert scored.predicted.dtype == scored.uncertainty.dtype == np.float64
@@ -55,7 +55,7 @@ def first(group):
 
 
 def test_no_prediction_leaves_0_to_1(predictor, teacher):
-    wild = replace(predictor, scale=1e4)
+    wild = replace(predictor, units=replace(predictor.units, scale=1e4))
     predicted = TaskScorer(wild, teacher, 0.8).score(SPECS).predicted
     assert ((predicted >= 0) & (predicted <= 1)).all()
 
@@ -68,3 +68,24 @@ def test_the_teacher_is_put_in_eval_mode(predictor, teacher):
         TaskScorer(predictor, teacher, 0.8).score(SPECS).predicted
     )
     assert all(torch.equal(state[name], value) for name, value in net.state_dict().items())
+
+
+def test_verified_students_are_learned_from_and_forgotten(predictor, teacher):
+    scorer, none = TaskScorer(predictor, teacher, 0.8), np.zeros((0, *SPECS.shape[1:]), SPECS.dtype)
+    before = scorer.score(SPECS).predicted
+    scorer.readapt(SPECS[:3], np.array([0.2, 0.25, 0.3]))
+    told = scorer.score(SPECS).predicted
+    assert (told < before).all()  # all are worse than was thought
+    assert np.abs(told[:3] - 0.25).mean() < np.abs(before[:3] - 0.25).mean()
+    scorer.readapt(none, np.array([]))
+    assert scorer.score(SPECS).predicted == pytest.approx(before)
+
+
+def test_a_predictor_that_sees_images():
+    task = make.runs(encodings=make.EVERY)
+    config = make.config(episodes=2, encodings=make.EVERY)
+    predictor = meta_train([task], [task], config).predictor
+    data = make_task.dataset()
+    found = TaskScorer(predictor, make_task.teacher(), 0.9, data).score(TINY.pack([TINY.teacher]))
+    expected = predictor.adapted(task.task).score(task.task.teacher)
+    assert found.predicted == pytest.approx(expected.mean.numpy(), abs=1e-5)

@@ -1,84 +1,56 @@
-import re
-
 import numpy as np
 import pytest
 import torch
 
-from dass_ray import ledger
 from dass_ray.cost import cost
 from dass_ray.errors import UserError
-from dass_ray.models.weights import fingerprint, to_bytes
-from dass_ray.predictor.encode import encode_students, encode_task
-from dass_ray.predictor.tasks import task_runs
+from dass_ray.predictor import tasks as module
+from dass_ray.predictor.encode import TaskEncoder
+from dass_ray.predictor.tasks import all_ledgers, embed, task_ledgers
 from dass_ray.space import Space
 
 from .. import make_task
-from ..make import KD, TINY, Memory, row, specs, teacher_card
-
-SPECS = list(dict.fromkeys(specs(TINY, 12)))[:6]
-
-
-class Home(Memory):
-    """A store to which teachers and runs are written in a line each."""
-
-    def teacher(self, name="t1", seed=0, space=TINY, data="tinges", validation=0.9):
-        net = make_task.teacher(space, seed=seed)
-        card = teacher_card(
-            space, id=name, dataset=data, validation=validation,
-            fingerprint=fingerprint(net.state_dict()),
-        )  # fmt: skip
-        self.put(f"teachers/{name}/weights.safetensors", to_bytes(net.state_dict()))
-        self.put(f"teachers/{name}/card.json", card.model_dump_json().encode())
-        return net
-
-    def run(self, spec, validation, *, teacher="t1", data="tinges", seed=0, **changed):
-        key = f"{len(self.objects):04d}"
-        facts = {"spec": str(spec), "validation": validation, "teacher": teacher, "seed": seed}
-        ledger.commit(self, [row(key, dataset=data, **facts | changed)])
-
-    def runs(self, validations, some=SPECS, **changed):
-        for spec, validation in zip(some, validations, strict=False):
-            self.run(spec, validation, **changed)
+from ..home import SPECS, Home
+from ..make import KD, TINY, Memory, specs
+from .make import EVERY, PAPER
 
 
 def found(task):
-    """Real accuracy by student, told from its vector."""
-    return {tuple(v): a for v, a in zip(task.students.vectors.tolist(), task.accuracy.tolist(),
-                                        strict=True)}  # fmt: skip
+    """Mean accuracy by student."""
+    return {str(s): a for s, a in zip(TINY.unpack(task.specs), task.mean.tolist(), strict=True)}
 
 
 def expected(some, values):
-    vectors = TINY.vectors(TINY.pack(some)).tolist()
-    return {tuple(v): pytest.approx(a) for v, a in zip(vectors, values, strict=True)}
+    return {str(spec): pytest.approx(a) for spec, a in zip(some, values, strict=True)}
 
 
-def test_inputs_accuracies_and_costs_belong_together():
+def one(store, name="tinges", **options):
+    (task,) = task_ledgers(store, [name], TINY, **options)
+    return task
+
+
+def test_students_and_accuracies_belong_together():
     store = Home()
-    net = store.teacher(validation=0.77)
+    store.teacher(validation=0.77)
     values = [0.3, 0.8, 0.5, 0.6, 0.1, 0.9]
     store.runs(values)
-    (task,) = task_runs(store, ["tinges"], TINY)
-    assert re.fullmatch(r"tinges/t1/[0-9a-f]{4}", task.name)
+    task = one(store)
+    assert task.name == "tinges/t1"
+    assert (task.card.validation, task.recipe, task.seconds) == (0.77, KD, 2.5)
     assert found(task) == expected(SPECS, values)
-    order = sorted(SPECS, key=str)
-    packed = TINY.pack(order)
-    students = encode_students(net, packed)
-    assert torch.allclose(task.students.maps, students.maps)
-    assert torch.equal(task.students.vectors, students.vectors)
-    assert task.costs.params.tolist() == cost(TINY, packed, 3).params.tolist()
-    assert task.costs.flops.tolist() == cost(TINY, packed, 3).flops.tolist()
-    assert task.task.accuracy == 0.77
-    assert torch.allclose(task.task.teacher.maps, encode_task(net, 0.77).teacher.maps)
-    assert task.accuracy.dtype == torch.float32
 
 
-def test_seeds_are_averaged():
+def test_seeds_are_rows_and_their_mean_is_used():
     store = Home()
     store.teacher()
     store.runs([0.2, 0.4, 0.6], seed=0)
-    store.runs([0.4, 0.5, 0.9], seed=1)
-    (task,) = task_runs(store, ["tinges"], TINY)
-    assert found(task) == expected(SPECS[:3], [0.3, 0.45, 0.75])
+    store.runs([0.4, 0.5], seed=1)
+    task = one(store)
+    assert found(task) == expected(SPECS[:3], [0.3, 0.45, 0.6])
+    order = [str(s) for s in TINY.unpack(task.specs)]
+    assert task.accuracy.shape == (2, 3)
+    assert np.isnan(task.accuracy[1, order.index(str(SPECS[2]))])
+    assert task.accuracy[1, order.index(str(SPECS[0]))] == 0.4
 
 
 def test_runs_that_diverged_are_left_out():
@@ -88,24 +60,31 @@ def test_runs_that_diverged_are_left_out():
     store.run(SPECS[3], None, status="diverged")
     store.run(SPECS[4], 0.9, status="diverged")
     store.run(SPECS[0], None, status="failed", seed=1)
-    (task,) = task_runs(store, ["tinges"], TINY)
-    assert found(task) == expected(SPECS[:3], [0.2, 0.4, 0.6])
+    assert found(one(store)) == expected(SPECS[:3], [0.2, 0.4, 0.6])
 
 
-def test_teachers_and_recipes_are_tasks_of_their_own():
+def test_teachers_are_tasks_of_their_own():
     store = Home()
     store.teacher("t1", seed=0)
     store.teacher("t2", seed=1)
-    other = KD.model_copy(update={"epochs": 9}).model_dump_json()
     store.runs([0.1, 0.2, 0.3])
-    store.runs([0.4, 0.5, 0.6], recipe=other)
     store.runs([0.7, 0.8, 0.9], teacher="t2")
-    tasks = task_runs(store, ["tinges"], TINY)
-    assert sorted(min(task.accuracy.tolist()) for task in tasks) == pytest.approx([0.1, 0.4, 0.7])
-    assert len({task.name for task in tasks}) == 3
-    assert len({task.name for task in tasks}) == 3
-    assert torch.equal(tasks[0].task.teacher.maps, tasks[1].task.teacher.maps)
-    assert not torch.equal(tasks[0].task.teacher.maps, tasks[2].task.teacher.maps)
+    tasks = task_ledgers(store, ["tinges"], TINY)
+    assert [task.name for task in tasks] == ["tinges/t1", "tinges/t2"]
+    assert [min(task.mean) for task in tasks] == [0.1, 0.7]
+    assert one(store, without=["t1"]).name == "tinges/t2"
+
+
+def test_the_recipe_that_most_students_have_and_then_the_longest():
+    store, shorter = Home(), KD.model_copy(update={"epochs": 2}).model_dump_json()
+    store.teacher()
+    store.runs([0.1, 0.2, 0.3])
+    store.runs([0.4, 0.5, 0.6], recipe=shorter)
+    assert one(store).recipe == KD
+    store.run(SPECS[3], 0.7, recipe=shorter)
+    assert one(store).recipe.epochs == 2
+    every = all_ledgers(store, ["tinges"], TINY)
+    assert sorted((task.recipe.epochs, len(task.specs)) for task in every) == [(2, 4), (4, 3)]
 
 
 def test_data_sets_come_in_the_order_asked():
@@ -113,7 +92,7 @@ def test_data_sets_come_in_the_order_asked():
     for name in ("a", "textures-3"):
         store.teacher(f"of {name}", data=name)
         store.runs([0.1, 0.2, 0.3], teacher=f"of {name}", data=name)
-    tasks = task_runs(store, ["textures:3", "a"], TINY)
+    tasks = task_ledgers(store, ["textures:3", "a"], TINY)
     assert [task.name.split("/")[0] for task in tasks] == ["textures-3", "a"]
 
 
@@ -124,9 +103,9 @@ def test_too_few_students():
     store.runs([0.1, 0.2], seed=1)  # the same two students
     advice = "fewer than 3 finished runs of 'tinges' in the space 'tiny': run `dass-ray collect`"
     with pytest.raises(UserError, match=advice):
-        task_runs(store, ["tinges"], TINY)
+        one(store)
     store.run(SPECS[2], 0.3)
-    assert len(task_runs(store, ["tinges"], TINY)[0].accuracy) == 3
+    assert len(one(store).specs) == 3
 
 
 def test_too_few_of_one_teacher_do_not_spoil_the_others():
@@ -135,7 +114,7 @@ def test_too_few_of_one_teacher_do_not_spoil_the_others():
     store.teacher("t2", seed=1)
     store.runs([0.1, 0.2, 0.3])
     store.runs([0.1, 0.2], teacher="t2")
-    assert len(task_runs(store, ["tinges"], TINY)) == 1
+    assert one(store).name == "tinges/t1"
 
 
 def test_other_spaces_are_other_tasks():
@@ -145,15 +124,29 @@ def test_other_spaces_are_other_tasks():
     store.teacher("t2", space=larger)
     store.runs([0.1, 0.2, 0.3])
     store.runs([0.4, 0.5, 0.6], teacher="t2")
-    (task,) = task_runs(store, ["tinges"], larger)
-    assert min(task.accuracy.tolist()) == pytest.approx(0.4)
+    (task,) = task_ledgers(store, ["tinges"], larger)
+    assert min(task.mean) == 0.4
+    unlike = Space(**TINY.model_dump() | {"name": "micro", "widths": (4, 16)})
     with pytest.raises(UserError, match="in the space 'micro'"):
-        task_runs(store, ["tinges"], Space(**TINY.model_dump() | {"name": "micro"}))
+        task_ledgers(store, ["tinges"], unlike)
+
+
+def test_a_less_deep_space_is_held():
+    """Teachers of several depths are tasks of one predictor."""
+    deep = Space(**TINY.model_dump() | {"max_depth": 3, "name": "deep"})
+    store = Home()
+    store.teacher("shallow")
+    store.teacher("deep", space=deep)
+    store.runs([0.1, 0.2, 0.3], teacher="shallow")
+    store.runs([0.4, 0.5, 0.6], teacher="deep")
+    tasks = task_ledgers(store, ["tinges"], deep)
+    assert [task.specs.shape for task in tasks] == [(3, 2, 3)] * 2
+    assert one(store).name == "tinges/shallow"
 
 
 def test_an_empty_store():
     with pytest.raises(UserError, match="fewer than 3 finished runs of 'tinges'"):
-        task_runs(Memory(), ["tinges"], TINY)
+        one(Memory())
 
 
 def test_many_students_keep_their_accuracies():
@@ -162,4 +155,51 @@ def test_many_students_keep_their_accuracies():
     some = list(dict.fromkeys(specs(TINY, 60, seed=3)))
     values = rng.random(len(some)).tolist()
     store.runs(values, some)
-    assert found(task_runs(store, ["tinges"], TINY)[0]) == expected(some, values)
+    assert found(one(store)) == expected(some, values)
+
+
+@pytest.mark.parametrize("chunk", [1024, 4])
+def test_embeds_what_the_encoder_sees_in_chunks(tmp_path, chunk, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    store, told = Home(), []
+    net = store.teacher(validation=0.77)
+    store.runs([0.3, 0.8, 0.5, 0.6, 0.1, 0.9])
+    runs = embed(store, one(store), TINY, PAPER, tmp_path, told.append)
+    assert told == ([6] if chunk > 6 else [4, 6])
+    packed = one(store).specs
+    encoder = TaskEncoder(net, 0.77, TINY, PAPER)
+    students = encoder.students(packed)
+    assert torch.allclose(runs.students.maps, students.maps, atol=1e-6)
+    assert torch.equal(runs.students.vectors, students.vectors)
+    assert runs.costs.params.tolist() == cost(TINY, packed, 3).params.tolist()
+    assert runs.costs.flops.tolist() == cost(TINY, packed, 3).flops.tolist()
+    assert torch.equal(runs.task.teacher.maps, encoder.task.teacher.maps)
+    assert runs.accuracy.tolist() == pytest.approx(one(store).mean.tolist())
+    assert runs.accuracy.dtype == torch.float32
+    assert runs.task.accuracy == 0.77
+
+
+def test_embeddings_lie_in_files_that_may_go(tmp_path):
+    store = Home()
+    store.teacher()
+    store.runs([0.3, 0.8, 0.5])
+    runs = embed(store, one(store), TINY, PAPER, tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["t1-maps.npy", "t1-vectors.npy"]
+    assert np.array_equal(np.load(files[0]), runs.students.maps)
+    before = runs.students.maps.clone()
+    for file in files:
+        file.unlink()
+    assert torch.equal(runs.students.maps, before)
+
+
+def test_real_images_come_from_the_store(tmp_path):
+    store = Home()
+    make_task.stored(store)
+    net = store.teacher()
+    store.runs([0.3, 0.8, 0.5])
+    runs = embed(store, one(store), TINY, EVERY, tmp_path)
+    data = make_task.dataset()
+    encoder = TaskEncoder(net, 0.9, TINY, EVERY, data)
+    assert torch.allclose(runs.students.signals, encoder.students(one(store).specs).signals)
+    assert torch.equal(runs.task.images, encoder.task.images)
