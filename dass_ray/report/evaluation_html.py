@@ -5,7 +5,7 @@ from dass_ray.report import evaluation_plots as plots
 from dass_ray.report import evaluation_words as words
 from dass_ray.report.page import page
 
-FOREST_ROW, FOREST_EDGE = 22, 120  # px: of a method, and of axis and legend
+FOREST_ROW, FOREST_EDGE = 30, 60  # px: of a method, whose name may take two lines, and of the axis
 
 
 def render(found: Evaluation) -> str:
@@ -19,6 +19,7 @@ def render(found: Evaluation) -> str:
         {"forest": plots.forest(found), "cost": plots.cost(found), **scatters},
         found=found,
         words=words,
+        colours=plots.COLOURS,
         names={f"task-{i}": points.task for i, points in enumerate(found.scatter)},
         height=FOREST_EDGE + FOREST_ROW * len(words.means(found)),
     )
