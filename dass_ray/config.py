@@ -140,7 +140,7 @@ class CollectConfig(StoreConfig):
         )
 
 
-Signal = Literal["ridge", "accuracy", "kl", "similarity", "early_similarity", "rank"]
+Signal = Literal["ridge", "accuracy", "kl", "similarity", "early_similarity", "rank", "zen", "nwot"]
 """What the remapped, untrained student does with real images; see predictor/signals.py."""
 
 
@@ -155,15 +155,13 @@ class Encodings(Frozen):
     """S: the last activation map of the remapped student."""
     teacher: bool = False
     """T: that of the teacher."""
-    architecture: bool = True
+    architecture: bool = False
     """A: whether each block exists, and its width."""
     summary: bool = True
     """A in few numbers: each stage's depth and mean width, log parameters and FLOPs."""
     dataset: bool = False
     """D: a set encoder over training images."""
-    signals: tuple[Signal, ...] = (
-        "ridge", "accuracy", "kl", "similarity", "early_similarity", "rank",
-    )  # fmt: skip
+    signals: tuple[Signal, ...] = ("kl", "zen", "nwot")
     """Figures of the remapped student on training images, relative to random students."""
     probe: Literal["noise", "images"] = "noise"
     """What goes through the networks to give the maps: Gaussian noise or training images."""

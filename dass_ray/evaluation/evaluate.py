@@ -10,7 +10,6 @@ from dass_ray.config import EvaluateConfig
 from dass_ray.errors import UserError
 from dass_ray.evaluation import ours
 from dass_ray.evaluation.baselines import fitted
-from dass_ray.evaluation.baselines.catalogue import SCORES
 from dass_ray.evaluation.learned import Embedded, ablation, changed, surrogates
 from dass_ray.evaluation.material import Material
 from dass_ray.evaluation.rankings import Floats, Ranking
@@ -21,6 +20,7 @@ from dass_ray.predictor.model import Predictor
 from dass_ray.predictor.tasks import TaskLedger, all_ledgers, embed, task_ledgers
 from dass_ray.store.base import Store
 from dass_ray.watch import Watcher
+from dass_ray.zero_cost.catalogue import SCORES
 
 RANDOM_REPEATS = 20
 

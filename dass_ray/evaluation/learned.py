@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from dass_ray.config import Encodings, MetaTrainConfig
+from dass_ray.config import Encodings, MetaTrainConfig, Signal
 from dass_ray.evaluation import ours
 from dass_ray.evaluation.baselines import mean_accuracy, transfer
 from dass_ray.evaluation.material import Material
@@ -15,7 +15,6 @@ from dass_ray.frozen import content_hash
 from dass_ray.predictor.meta_train import meta_train
 from dass_ray.predictor.narrow import narrowed, widest
 from dass_ray.predictor.runs import TaskRuns
-from dass_ray.predictor.signals import SIGNALS
 from dass_ray.predictor.tasks import TaskLedger, embed
 from dass_ray.space import Space
 from dass_ray.store.base import Store
@@ -70,7 +69,7 @@ class Embedded:
 
     def runs(self, tasks: Sequence[TaskLedger], want: Encodings) -> list[TaskRuns]:
         """The tasks' inputs as `want` sees them."""
-        have = widest(want, tuple(SIGNALS))
+        have = widest(want, get_args(Signal))
         key = content_hash(have)
         missing = [task for task in tasks if (task.name, key) not in self.made]
         if missing:

@@ -10,7 +10,6 @@ import torch
 from dass_ray.cost import cost
 from dass_ray.data.augment import normalise
 from dass_ray.data.builtin import resolve
-from dass_ray.evaluation.baselines.catalogue import SCORES
 from dass_ray.evaluation.rankings import Floats, Truth
 from dass_ray.kd.teachers import load_net
 from dass_ray.models.remap import remap
@@ -19,6 +18,7 @@ from dass_ray.predictor.tasks import TaskLedger
 from dass_ray.space import Space
 from dass_ray.store.base import Store
 from dass_ray.watch import Watcher
+from dass_ray.zero_cost.catalogue import SCORES
 
 Clock = Callable[[], float]
 

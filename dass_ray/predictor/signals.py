@@ -1,7 +1,8 @@
 """Signals: what a remapped, untrained student does with real training images of its task.
 
-Batch norms take the statistics of the batch at hand, since those of the teacher are wrong for a
-student that lacks channels and blocks: in effect they are estimated anew.
+In what is compared with labels and teacher, batch norms take the statistics of the batch at hand,
+since those of the teacher are wrong for a student that lacks channels and blocks: in effect they
+are estimated anew. Zero-cost scores are taken as their sources say.
 Letters: N students, B images, C channels, K classes, G signals.
 """
 
@@ -18,8 +19,10 @@ from dass_ray.models.batch_norm import of_the_batch
 from dass_ray.models.remap import remap
 from dass_ray.models.resnet import ResNet
 from dass_ray.space import Spec
+from dass_ray.zero_cost import nwot, zen
 
 RIDGE = 0.1  # the readout's penalty, as a share of the features' mean square
+SCORED = 64  # images that zero-cost scores look at
 SHARPNESS = 5.0  # of the softmax over the readout's outputs, which lie between 0 and 1
 
 
@@ -93,11 +96,14 @@ def rank(student: _Seen, _teacher: _Seen) -> Tensor:
     return entropy
 
 
-SIGNALS: dict[Signal, Callable[[_Seen, _Seen], Tensor]] = {
+COMPARED: dict[Signal, Callable[[_Seen, _Seen], Tensor]] = {
     "ridge": ridge, "accuracy": accuracy, "kl": kl, "similarity": similarity,
     "early_similarity": early_similarity, "rank": rank,
 }  # fmt: skip
-assert tuple(SIGNALS) == get_args(Signal)
+ZERO_COST: dict[Signal, Callable[[ResNet, Tensor, Tensor], float]] = {
+    "zen": zen.score, "nwot": nwot.score,
+}  # fmt: skip
+assert (*COMPARED, *ZERO_COST) == get_args(Signal)
 
 
 @torch.no_grad()
@@ -109,12 +115,18 @@ def signals(
     images: normalised [B, 3, H, W] on the teacher's device; labels: int64 [B] there.
     """
     theirs = _see(teacher.eval(), images, labels)
+    some = images[:SCORED], labels[:SCORED]
     out = torch.empty(len(specs), len(names), dtype=torch.float64)
     for i, spec in enumerate(specs):
         with images.device:
             net = ResNet(teacher.space, spec, teacher.classes)
-        ours = _see(of_the_batch(remap(teacher, net)), images, labels)
-        out[i] = torch.stack([SIGNALS[name](ours, theirs) for name in names])
+        remap(teacher, net).eval()
+        found = {name: ZERO_COST[name](net, *some) for name in names if name in ZERO_COST}
+        if len(found) < len(names):
+            ours = _see(of_the_batch(net), images, labels)
+            rest = (name for name in names if name in COMPARED)
+            found |= {name: float(COMPARED[name](ours, theirs)) for name in rest}
+        out[i] = torch.tensor([found[name] for name in names], dtype=torch.float64)
     return out.float()
 
 

@@ -1,9 +1,10 @@
+from typing import get_args
+
 import pytest
 import torch
 
-from dass_ray.config import Encodings
+from dass_ray.config import Encodings, Signal
 from dass_ray.predictor.narrow import narrowed, widest
-from dass_ray.predictor.signals import SIGNALS
 
 from . import make
 from .make import TINY
@@ -20,7 +21,7 @@ WANTED = {
 @pytest.mark.parametrize("name", WANTED)
 def test_equals_encoding_anew(name):
     want = WANTED[name]
-    have = widest(want, tuple(SIGNALS))
+    have = widest(want, get_args(Signal))
     found = narrowed(make.runs(encodings=have), TINY, have, want)
     expected = make.runs(encodings=want)
     for ours, theirs in (
@@ -34,7 +35,7 @@ def test_equals_encoding_anew(name):
 
 
 def test_other_encodings_are_not_cut_out():
-    have = widest(make.PAPER, tuple(SIGNALS))
+    have = widest(make.PAPER, get_args(Signal))
     want = make.PAPER.model_copy(update={"probes": 2})
     with pytest.raises(AssertionError, match="only switches may differ"):
         narrowed(make.runs(encodings=have), TINY, have, want)

@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -6,12 +7,15 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import entropy
 
+from dass_ray.config import Signal
 from dass_ray.models.remap import remap
 from dass_ray.models.resnet import ResNet
 from dass_ray.predictor.signals import (
+    COMPARED,
     RIDGE,
+    SCORED,
     SHARPNESS,
-    SIGNALS,
+    ZERO_COST,
     _Seen,
     accuracy,
     cka,
@@ -106,7 +110,7 @@ def test_of_remapped_students_with_batch_norms_of_the_batch():
         logits, features = net(images), net.features(images).mean(dim=(2, 3))
         student = _Seen((features,), logits, labels)
         theirs = _Seen((features,), teacher(images), labels)
-        expected = [SIGNALS[name](student, theirs).item() for name in names]
+        expected = [COMPARED[name](student, theirs).item() for name in names]
         assert found[i].tolist() == pytest.approx(expected, rel=1e-4)
 
 
@@ -114,5 +118,18 @@ def test_the_teacher_is_left_as_it_was():
     teacher, data = make_task.teacher(), make_task.dataset()
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     images, labels = data.train.images[:20].float() / 255, data.train.labels[:20]
-    signals(teacher, specs(TINY, 3), images, labels, tuple(SIGNALS))
+    signals(teacher, specs(TINY, 3), images, labels, get_args(Signal))
     assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+
+
+def test_zero_cost_scores_are_those_of_the_networks_as_remapped():
+    teacher, data = make_task.teacher(), make_task.dataset()
+    images, labels = data.train.images[:80].float() / 255, data.train.labels[:80]
+    some = specs(TINY, 3)
+    found = signals(teacher, some, images, labels, ("nwot", "kl", "zen"))
+    alone = signals(teacher, some, images, labels, ("kl",))
+    assert torch.equal(found[:, 1:2], alone)
+    for i, spec in enumerate(some):
+        net = remap(teacher, ResNet(TINY, spec, 3)).eval()
+        expected = [ZERO_COST[n](net, images[:SCORED], labels[:SCORED]) for n in ("nwot", "zen")]
+        assert found[i, [0, 2]].tolist() == pytest.approx(expected, rel=1e-5)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from dass_ray.evaluation.baselines import (
+from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost import (
     diswot,
     epe_nas,
     fisher,
@@ -19,7 +20,6 @@ from dass_ray.evaluation.baselines import (
     untrained,
     zen,
 )
-from dass_ray.models.resnet import ResNet
 
 Score = Callable[[ResNet, ResNet, Tensor, Tensor], float]
 """(student, teacher, normalised images [B, 3, H, W], labels [B]) -> score, higher is better."""

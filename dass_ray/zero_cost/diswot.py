@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import private
 from dass_ray.models.batch_norm import of_the_batch
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import private
 
 
 @torch.no_grad()

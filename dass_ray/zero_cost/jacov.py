@@ -8,8 +8,8 @@ eigenvalues v of the correlation matrix of the images' Jacobians, k = 1e-5.
 import torch
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import private
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import private
 
 K = 1e-5
 

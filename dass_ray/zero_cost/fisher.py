@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.activations import after_batch_norms
-from dass_ray.evaluation.baselines.gradients import private, total
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.activations import after_batch_norms
+from dass_ray.zero_cost.gradients import private, total
 
 
 def score(net: ResNet, images: Tensor, labels: Tensor) -> float:

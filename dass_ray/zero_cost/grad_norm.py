@@ -5,8 +5,8 @@ Source: grad_norm of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS"
 
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import of_cross_entropy, private, total
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import of_cross_entropy, private, total
 
 
 def score(net: ResNet, images: Tensor, labels: Tensor) -> float:

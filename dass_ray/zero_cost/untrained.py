@@ -6,9 +6,9 @@ Source: the obvious thing to try; as the teacher left the batch norms, or with t
 import torch
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import private
 from dass_ray.models.batch_norm import of_the_batch
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import private
 
 
 def score(net: ResNet, images: Tensor, labels: Tensor) -> float:

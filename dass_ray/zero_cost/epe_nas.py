@@ -8,8 +8,8 @@ added, with more their pairwise differences are averaged.
 import torch
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.jacov import K, jacobians
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.jacov import K, jacobians
 
 MANY = 100  # classes
 

@@ -7,8 +7,8 @@ ICLR 2021. One batch serves both derivatives.
 import torch
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import of_cross_entropy, private, total, weights
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import of_cross_entropy, private, total, weights
 
 
 def score(net: ResNet, images: Tensor, labels: Tensor) -> float:

@@ -6,8 +6,8 @@ Mozer and Smolensky, NIPS 1988.
 
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import of_cross_entropy, private, total, weights
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import of_cross_entropy, private, total, weights
 
 
 def score(net: ResNet, images: Tensor, labels: Tensor) -> float:

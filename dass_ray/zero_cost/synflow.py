@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dass_ray.evaluation.baselines.gradients import private, total, weights
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import private, total, weights
 
 
 def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:

@@ -5,8 +5,8 @@ Source: l2_norm of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", 
 
 from torch import Tensor
 
-from dass_ray.evaluation.baselines.gradients import total, weights
 from dass_ray.models.resnet import ResNet
+from dass_ray.zero_cost.gradients import total, weights
 
 
 def score(net: ResNet, _images: Tensor, _labels: Tensor) -> float:
