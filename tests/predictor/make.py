@@ -11,8 +11,8 @@ from dass_ray.predictor.runs import TaskRuns
 from .. import make_task
 from ..make import TINY
 
-PAPER = Encodings(student=True, teacher=True, summary=False, signals=())
-EVERY = Encodings(student=True, teacher=True, dataset=True)
+PAPER = Encodings(architecture=True, student=True, teacher=True, summary=False, signals=())
+EVERY = Encodings(architecture=True, student=True, teacher=True, dataset=True)
 
 
 def config(**changed):

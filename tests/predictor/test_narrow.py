@@ -13,7 +13,7 @@ WANTED = {
     "paper": make.PAPER,
     "default": Encodings(),
     "some signals": Encodings(architecture=False, signals=("rank", "kl")),
-    "D": Encodings(dataset=True, signals=()),
+    "D": Encodings(architecture=True, dataset=True, signals=()),
     "T without S": Encodings(teacher=True),
 }
 

@@ -33,7 +33,7 @@ def output(net, params, runs):
 def test_widths_of_the_inputs(runs):
     net, _ = built(runs)
     assert net.widths == {
-        "student": 8, "teacher": 8, "architecture": HIDDEN, "set": 32, "signals": 6,
+        "student": 8, "teacher": 8, "architecture": HIDDEN, "set": 32, "signals": 3,
     }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_members_and_tasks_are_apart(runs):
 
 def test_the_mixing_layer_by_hand(runs):
     signals = ("ridge", "kl")
-    encodings = Encodings(summary=False, signals=signals)
+    encodings = Encodings(architecture=True, summary=False, signals=signals)
     mine = [make.runs(encodings=encodings)]
     net, params = built(mine, encodings, members=1)
     w = {name: value[0, 0] for name, value in params.items()}
