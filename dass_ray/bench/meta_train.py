@@ -17,6 +17,7 @@ from dass_ray.predictor.runs import TaskRuns
 from dass_ray.space import Space
 
 TASKS, QUERIES, STEP = 8, 50, 0.005
+PAPER = Encodings(student=True, teacher=True, architecture=True, summary=False, signals=())
 
 
 def meta_train(space: Space, members: int, rounds: int) -> dict[str, float]:
@@ -47,8 +48,8 @@ def meta_train(space: Space, members: int, rounds: int) -> dict[str, float]:
 def _config(space: Space, members: int) -> MetaTrainConfig:
     return MetaTrainConfig(
         name="bench", space=space, train=("a",), validation=("b",), members=members,
-        encodings=Encodings(student=True, teacher=True, summary=False, signals=()),
-        normalise="teacher", ranking="none", tasks=TASKS, queries=QUERIES, inner_lr=STEP,
+        encodings=PAPER, adaptation="second", normalise="teacher", ranking="none",
+        tasks=TASKS, queries=QUERIES, inner_lr=STEP,
     )  # fmt: skip
 
 

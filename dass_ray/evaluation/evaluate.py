@@ -166,5 +166,6 @@ def short_kd(tests: Sequence[TaskLedger], every: Sequence[TaskLedger]) -> Iterat
             if other.card.id == task.card.id and alike and short:
                 found = {spec.tobytes(): a for spec, a in zip(other.specs, other.mean, strict=True)}
                 scores = np.array([found.get(spec.tobytes(), np.nan) for spec in task.specs])
-                name = f"KD of {other.recipe.epochs} epochs"
+                epochs = other.recipe.epochs
+                name = f"KD of {epochs} epoch{'s' * (epochs != 1)}"
                 yield Ranking(name, "KD on target", task.name, scores[None], other.seconds)

@@ -36,11 +36,16 @@ def _ranks(values: Floats) -> Floats:
 
 def pearson(a: Floats, b: Floats) -> Floats:
     """Correlation of [..., N] and [..., N] with NaN in the same places; 0 where one is constant."""
-    a = a - np.nanmean(a, axis=-1, keepdims=True)
-    b = b - np.nanmean(b, axis=-1, keepdims=True)
+    a, b = _centred(a), _centred(b)
     scale = np.sqrt(np.nansum(a * a, axis=-1) * np.nansum(b * b, axis=-1))
     found: Floats = np.nansum(a * b, axis=-1) / np.where(scale > 1e-12, scale, np.inf)
     return found
+
+
+def _centred(values: Floats) -> Floats:
+    count = np.maximum(1, (~np.isnan(values)).sum(axis=-1, keepdims=True))
+    centred: Floats = values - np.nansum(values, axis=-1, keepdims=True) / count
+    return centred
 
 
 def kendall(scores: Floats, real: Floats) -> Floats:
@@ -56,7 +61,7 @@ def kendall(scores: Floats, real: Floats) -> Floats:
 
 
 def _tau(scores: Floats, real: Floats) -> float:
-    if np.ptp(scores) == 0 or np.ptp(real) == 0:
+    if len(set(scores)) < 2 or len(set(real)) < 2:
         return 0.0
     return float(kendalltau(scores, real).statistic)
 

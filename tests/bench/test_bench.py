@@ -11,7 +11,12 @@ from dass_ray.cli.main import app
 
 
 @pytest.mark.parametrize(
-    "words", [["scoring", "--students", "3", "--rounds", "1"], ["kd", "--rounds", "1"]]
+    "words",
+    [
+        ["scoring", "--students", "3", "--rounds", "1"],
+        ["kd", "--rounds", "1"],
+        ["meta-train", "--members", "2", "--rounds", "1"],
+    ],
 )
 def test_json_is_the_last_line(words):
     result = CliRunner().invoke(app, ["bench", *words, "--json"])
