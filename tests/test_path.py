@@ -23,12 +23,12 @@ kd: {epochs: 2, min_steps: 0, batch_size: 16, views: 2, crop_padding: 1, flip: f
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A working folder with two small data sets, and one Ray for the whole module."""
+    """A working folder with three small data sets, and one Ray for the whole module."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch, ray_session():
         patch.chdir(folder)
         (folder / "task.yaml").write_text(CONFIG)
-        for name in ("bars", "dots"):
+        for name in ("bars", "dots", "unseen"):
             np.savez(folder / f"{name}.npz", **pictures(name))
             assert run("data", "import", name, f"{name}.npz") == 0
         yield folder
@@ -59,13 +59,13 @@ def run(*words: object) -> int:
 
 def test_path(home, capsys):
     """One test, since each command needs what the one before it made."""
-    both = ("--set", "datasets=[bars, dots]")
-    collect = ("collect", "-c", "task.yaml", *both, "-s", "students=5", "-s", "shard=2")
+    every = ("--set", "datasets=[bars, dots, unseen]")
+    collect = ("collect", "-c", "task.yaml", *every, "-s", "students=5", "-s", "shard=2")
     assert run(*collect) == 0
-    assert "all 10 runs of the plan" in capsys.readouterr().out
+    assert "all 15 runs of the plan" in capsys.readouterr().out
     store = open_store("store")
     parts = store.list("runs")
-    assert len(parts) == 6  # shards of 2, 2, 1 for each task
+    assert len(parts) == 9  # shards of 2, 2, 1 for each task
     assert set(ledger.read(store)["status"].to_pylist()) == {"ok"}
     assert run(*collect) == 0  # everything is there: nothing runs again
     assert store.list("runs") == parts
@@ -74,9 +74,16 @@ def test_path(home, capsys):
     meta = ("-s", space, "-s", "train=[bars]", "-s", "validation=[dots]", "-s", "episodes=20")
     assert run("meta-train", "-s", "name=small", *meta, "-s", "members=2") == 0
     capsys.readouterr()
-    assert run("evaluate", "-d", "dots", "-s", "predictor=small", "-s", space) == 0
+    evaluate = ("evaluate", "-s", "predictor=small", "-s", space, "-s", "given=[2]")
+    assert run(*evaluate, "-d", "dots") == 2
+    assert "evaluate it on data sets that are neither" in capsys.readouterr().err
+    assert run(*evaluate, "-d", "unseen", "--tasks", "--out", "evaluation") == 0
     out = capsys.readouterr().out
-    assert re.search(r"dots.*5.*predictor.*-?\d\.\d{3}", out)
+    assert re.search(r"^ ?unseen/\w{8}", out, re.MULTILINE)
+    assert re.search(r"^ ?mean over tasks", out, re.MULTILINE)
+    assert re.search(r"On 1 unseen task the predictor's Spearman is", out)
+    kept = sorted(file.name for file in (home / "evaluation").iterdir())
+    assert kept == [f"evaluation.{end}" for end in ("html", "md", "parquet", "yaml")]
 
     assert run(*search()) == 0
     out = capsys.readouterr().out

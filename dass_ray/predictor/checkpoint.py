@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
+from pydantic import ValidationError
+
 from dass_ray import __version__
 from dass_ray.config import MetaTrainConfig
 from dass_ray.errors import UserError
@@ -88,7 +90,13 @@ def save(
 def load(store: Store, name: str, space: Space) -> tuple[PredictorCard, Predictor]:
     """The predictor of that name, or the shipped one; UserError if it is of another space."""
     where, card_bytes = _read(store, name, "card.json")
-    card = PredictorCard.model_validate_json(card_bytes)
+    try:
+        card = PredictorCard.model_validate_json(card_bytes)
+    except ValidationError:
+        raise UserError(
+            f"{where} was made by another version of dass-ray, which writes other cards: "
+            "meta-train it again under a new name"
+        ) from None
     if not card.space.holds(space):
         raise UserError(
             f"{where} was made for the space {card.space.name!r} "

@@ -132,6 +132,16 @@ def test_weights_that_are_no_weights(found):
         load(store, "small", TINY)
 
 
+def test_a_card_of_another_version_is_a_clear_error(found):
+    store = Memory()
+    saved(store, found)
+    path = "predictors/small/card.json"
+    card = json.loads(store.objects[path]) | {"colour": "red"}
+    store.objects[path] = json.dumps(card).encode()
+    with pytest.raises(UserError, match="'small' was made by another version of dass-ray"):
+        load(store, "small", TINY)
+
+
 def test_cards_survive_json(found):
     card = saved(Memory(), found)
     assert PredictorCard.model_validate_json(card.model_dump_json()) == card
