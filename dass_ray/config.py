@@ -254,6 +254,8 @@ class EvaluateConfig(StoreConfig):
     space: SpaceField = MICRO
     datasets: tuple[str, ...] = Field(min_length=1)
     """Data sets with finished runs; of several KD seeds where the noise ceiling is wanted."""
+    without_teachers: tuple[str, ...] = ()
+    """Teachers whose runs are left out, by identity, as those that the predictor learned from."""
     top: int = Field(default=5, ge=1)
     """k of precision@k and regret@k."""
     images: int = Field(default=64, ge=2)

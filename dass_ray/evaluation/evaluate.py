@@ -33,7 +33,8 @@ def evaluate(store: Store, config: EvaluateConfig, folder: Path, watcher: Watche
     UserError where the predictor has learned from a task, or a data set has no runs.
     """
     card, predictor = checkpoint.load(store, config.predictor, config.space)
-    tests = task_ledgers(store, config.datasets, config.space)
+    where = config.datasets, config.space, config.without_teachers
+    tests = task_ledgers(store, *where)
     _refuse_seen(card, tests)
     settings = {name: changed(card.config, change) for name, change in config.ablations.items()}
     train, validation = _meta(store, card, needed=bool(settings))
@@ -46,7 +47,7 @@ def evaluate(store: Store, config: EvaluateConfig, folder: Path, watcher: Watche
     rankings = list(_ours(store, predictor, tests, config, folder, watcher))
     rankings += _without_kd(mine, scores)
     rankings += [r for m in mine for r in _with_kd(m, config)]
-    rankings += short_kd(tests, all_ledgers(store, config.datasets, config.space))
+    rankings += short_kd(tests, all_ledgers(store, *where))
     if train:
         zero_cost = {name: values for name, (values, _) in scores.items()}
         seconds = float(np.mean([scores[task.name][1].sum() for task in tests]))
@@ -63,14 +64,18 @@ def _refuse_seen(card: PredictorCard, tests: Sequence[TaskLedger]) -> None:
         if task.name in seen:
             raise UserError(
                 f"the predictor {card.name!r} was made with runs of {task.name}: evaluate it on "
-                "data sets that are neither in its train nor in its validation"
+                "data sets that are neither in its train nor in its validation, or leave out the "
+                "teachers that it learned from (without_teachers)"
             )
 
 
 def _meta(
     store: Store, card: PredictorCard, *, needed: bool
 ) -> tuple[list[TaskLedger], list[TaskLedger]]:
-    """The tasks that the predictor was made with, where the store has their runs."""
+    """The tasks that the predictor was made with, where the store has their runs.
+
+    Those that came to its data sets later are left out: they may be what it is judged on.
+    """
     c = card.config
     try:
         train, validation = (
@@ -81,7 +86,10 @@ def _meta(
         if needed:
             raise
         return [], []
-    return train, validation
+    return (
+        [task for task in train if task.name in card.runs],
+        [task for task in validation if task.name in card.validation],
+    )
 
 
 def _scores(

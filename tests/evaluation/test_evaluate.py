@@ -67,6 +67,18 @@ def test_tasks_that_it_has_seen_are_refused(store, tmp_path, told, name):
     assert told.phases == []
 
 
+def test_another_teacher_of_a_data_set_that_it_has_seen(store, tmp_path, told):
+    store.teacher("new", seed=7, data="a")
+    store.runs([0.4, 0.2, 0.6, 0.5, 0.3, 0.7], teacher="new", data="a")
+    found = evaluate(
+        store, config(datasets=("a",), without_teachers=("of a",)), tmp_path, told
+    )  # fmt: skip
+    assert {row.task for row in found.rows} == {"", "a/new"}
+    assert told.phases[0] == ("zero-cost scores", 12)  # of a/of a, which it knows, and a/new
+    (boosting,) = (r for r in found.rows if r.task and r.method == "boosting on architecture")
+    assert boosting.spearman < 1  # it would be 1 with the new teacher's runs
+
+
 def test_without_runs_of_its_meta_training(store, tmp_path, told):
     for path in store.list("runs"):
         if b"of a" in store.objects[path]:
