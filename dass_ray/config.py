@@ -171,7 +171,7 @@ class Encodings(Frozen):
     """Side of the probe in px; None is the space's."""
     use: Literal["map", "mean"] = "map"
     """The whole activation map, or each channel's mean."""
-    images: int = Field(default=256, ge=32)
+    images: int = Field(default=128, ge=32)
     """Training images behind the signals."""
 
     @property
@@ -216,7 +216,7 @@ class MetaTrainConfig(StoreConfig):
     """Most verified students that join the teacher in an episode's inner steps."""
     normalise: Literal["teacher", "task"] = "task"
     """Accuracies relative to the teacher's, or standardised by task."""
-    ranking: Literal["none", "pairwise", "listwise"] = "pairwise"
+    ranking: Literal["none", "pairwise", "listwise"] = "none"
     ranking_weight: float = Field(default=1.0, gt=0)
     """Of the ranking loss beside the squared error."""
     lr: float = Field(default=5e-4, gt=0)

@@ -24,7 +24,11 @@ def evaluate(
     tasks: Annotated[bool, typer.Option("--tasks", help="Also a table for each task.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for evaluation.html, .md, .parquet and the config."),
+        typer.Option(
+            "--out",
+            help="Folder for evaluation.html, .md, .parquet and the config. Zero-cost scores are "
+            "kept there for the next evaluation, since they take the longest.",
+        ),
     ] = None,
 ) -> None:
     """How a predictor ranks students of unseen tasks, beside every baseline.
@@ -45,7 +49,8 @@ def evaluate(
         tempfile.TemporaryDirectory(prefix="dass-ray-embeddings-") as folder,
         Bars(console) as bars,
     ):
-        found = evaluate(opened, settled, Path(folder), bars)
+        scores_in = (out or Path(folder)) / "zero_cost"
+        found = evaluate(opened, settled, Path(folder), scores_in, bars)
     evaluation_terminal.show(found, console, tasks)
     if out is not None:
         from dass_ray.report import evaluation_files  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from dass_ray.config import EvaluateConfig
 from dass_ray.errors import UserError
 from dass_ray.evaluation import ours
 from dass_ray.evaluation.baselines import fitted
+from dass_ray.evaluation.kept import Scored, kept
 from dass_ray.evaluation.learned import Embedded, ablation, changed, surrogates
 from dass_ray.evaluation.material import Material
-from dass_ray.evaluation.rankings import Floats, Ranking
+from dass_ray.evaluation.rankings import Ranking
 from dass_ray.evaluation.table import Evaluation, evaluation
 from dass_ray.predictor import checkpoint
 from dass_ray.predictor.checkpoint import PredictorCard
@@ -25,10 +27,13 @@ from dass_ray.zero_cost.catalogue import SCORES
 RANDOM_REPEATS = 20
 
 
-def evaluate(store: Store, config: EvaluateConfig, folder: Path, watcher: Watcher) -> Evaluation:
+def evaluate(
+    store: Store, config: EvaluateConfig, folder: Path, scores_in: Path, watcher: Watcher
+) -> Evaluation:
     """Judges the predictor, every baseline and every ablation on the tasks of these data sets.
 
-    folder: for files that may go afterwards. What learns from the meta-training tasks needs their
+    folder: for files that may go afterwards; scores_in: the folder that zero-cost scores are taken
+    from and left in for the next evaluation. What learns from the meta-training tasks needs their
     runs in the store, and is left out where there are none and no ablation asks for them.
     UserError where the predictor has learned from a task, or a data set has no runs.
     """
@@ -42,7 +47,7 @@ def evaluate(store: Store, config: EvaluateConfig, folder: Path, watcher: Watche
         t.name: Material(store, t, predictor.space, config.images) for t in (*train, *tests)
     }
     watcher.phase("zero-cost scores", sum(len(t.specs) for t in (*train, *tests)))
-    scores = dict(_scores(list(material.values()), watcher))
+    scores = dict(_scores(list(material.values()), scores_in, watcher))
     mine = [material[task.name] for task in tests]
     rankings = list(_ours(store, predictor, tests, config, folder, watcher))
     rankings += _without_kd(mine, scores)
@@ -93,13 +98,15 @@ def _meta(
 
 
 def _scores(
-    material: Sequence[Material], watcher: Watcher
-) -> Iterator[tuple[str, tuple[Floats, Floats]]]:
-    """Zero-cost scores [N, S] and their seconds [S], by task."""
+    material: Sequence[Material], folder: Path, watcher: Watcher
+) -> Iterator[tuple[str, Scored]]:
+    """Zero-cost scores, by task."""
     done = 0
     for one in material:
-        yield one.task.name, one.zero_cost(_Shifted(watcher, done), time.perf_counter)
+        compute = partial(one.zero_cost, _Shifted(watcher, done), time.perf_counter)
+        yield one.task.name, kept(folder, one, compute)
         done += len(one.task.specs)
+        watcher.step(done, one.task.name)
 
 
 class _Shifted:
@@ -137,9 +144,7 @@ def _ours(
         watcher.step(i + 1, first.task)
 
 
-def _without_kd(
-    material: Sequence[Material], scores: dict[str, tuple[Floats, Floats]]
-) -> Iterator[Ranking]:
+def _without_kd(material: Sequence[Material], scores: dict[str, Scored]) -> Iterator[Ranking]:
     """Chance, size and zero-cost scores."""
     for one in material:
         name, n = one.task.name, len(one.task.specs)

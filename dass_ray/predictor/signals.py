@@ -22,7 +22,7 @@ from dass_ray.space import Spec
 from dass_ray.zero_cost import nwot, zen
 
 RIDGE = 0.1  # the readout's penalty, as a share of the features' mean square
-SCORED = 64  # images that zero-cost scores look at
+SCORED = 32  # images that zero-cost scores look at
 SHARPNESS = 5.0  # of the softmax over the readout's outputs, which lie between 0 and 1
 
 
