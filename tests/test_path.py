@@ -83,7 +83,8 @@ def test_path(home, capsys):
     assert re.search(r"^ ?mean over tasks", out, re.MULTILINE)
     assert re.search(r"On 1 unseen task the predictor's Spearman is", out)
     kept = sorted(file.name for file in (home / "evaluation").iterdir())
-    assert kept == [f"evaluation.{end}" for end in ("html", "md", "parquet", "yaml")]
+    files = [f"evaluation.{end}" for end in ("html", "md", "parquet", "yaml")]
+    assert kept == [*files, "zero_cost"]
 
     assert run(*search()) == 0
     out = capsys.readouterr().out
