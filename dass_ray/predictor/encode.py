@@ -73,8 +73,9 @@ class TaskEncoder:
     @cached_property
     def task(self) -> Task:
         """The task's inputs, on the host."""
+        e = self.encodings  # as a student of its own task, the teacher has the map that students do
         teacher = self.students(
-            self.space.pack([self.teacher.space.teacher]), self.encodings.teacher
+            self.space.pack([self.teacher.space.teacher]), e.teacher or e.student
         )
         return Task(teacher, self._set(), self.accuracy)
 

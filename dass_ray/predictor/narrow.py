@@ -25,7 +25,7 @@ def narrowed(runs: TaskRuns, space: Space, have: Encodings, want: Encodings) -> 
     assert have == widest(want, have.signals), "only switches may differ"
     task = replace(
         runs.task,
-        teacher=_cut(runs.task.teacher, space, have, want, want.teacher),
+        teacher=_cut(runs.task.teacher, space, have, want, want.teacher or want.student),
         images=runs.task.images if want.dataset else runs.task.images[:0],
     )
     students = _cut(runs.students, space, have, want, want.student)

@@ -52,8 +52,8 @@ def test_learns_to_rank_the_students_of_unseen_tasks(train, unseen, way):
 
 @pytest.mark.parametrize(
     "encodings",
-    [Encodings(signals=()), Encodings(architecture=False), make.EVERY],
-    ids=["summary", "without A", "every input"],
+    [Encodings(signals=()), Encodings(), Encodings(student=True), make.EVERY],
+    ids=["summary", "signals too", "S without T", "every input"],
 )
 def test_learns_from_other_inputs(encodings):
     train, (unseen,) = (

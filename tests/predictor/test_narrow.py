@@ -14,6 +14,7 @@ WANTED = {
     "default": Encodings(),
     "some signals": Encodings(architecture=False, signals=("rank", "kl")),
     "D": Encodings(architecture=True, dataset=True, signals=()),
+    "S without T": Encodings(student=True),
     "T without S": Encodings(teacher=True),
 }
 
