@@ -18,7 +18,6 @@ from dass_ray.evaluation.ceiling import Ceiling, ceiling
 from dass_ray.evaluation.rankings import Floats, Group, Ranking, Truth
 
 STRATUM = 8  # students of similar parameter count
-REPEATS = 5  # of a method that draws at random, those that enter the bootstrap
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _drawn(scores: Floats, real: Floats, task: str) -> Floats:
     They are the same for every method, and others for another task.
     """
     chosen = resamples(len(real), RESAMPLES, seed=zlib.crc32(task.encode()))
-    each = [metrics.spearman(one[chosen], real[chosen]) for one in scores[:REPEATS]]
+    each = [metrics.spearman(one[chosen], real[chosen]) for one in scores]
     mean: Floats = np.mean(each, axis=0)
     return mean
 
