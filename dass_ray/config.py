@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
-from dass_ray.cost import Limits
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
+from dass_ray.limits import Limits
 from dass_ray.recipe import DISTILL, TEACHERS, KDRecipe, TeacherRecipe
 from dass_ray.space import MICRO, Space, preset
 
@@ -48,7 +48,8 @@ class Resources(Frozen):
     cpus_per_run: float = Field(default=1, gt=0)
     gpus_per_run: float = Field(default=0.25, gt=0, le=1)
     """Share of a GPU, so that several short runs fill one; unused where there is no GPU."""
-    scorers: int = Field(default=1, ge=1)
+    scorers: int | None = Field(default=None, ge=1)
+    """Actors that score candidates; by default one for each GPU, or else each CPU."""
 
 
 class StoreConfig(Frozen):
@@ -71,22 +72,33 @@ class TeacherConfig(StoreConfig):
     """A teacher of the store (`dass-ray teacher list`); None: the one that the recipe makes."""
 
 
+Choosing = Literal["top", "diverse", "front", "improvement"]
+"""How students to distil are chosen from the candidates; see verify.py."""
+
+
 class VerifyConfig(Frozen):
-    """How many students are really distilled after a search."""
+    """How many students are really distilled in a search, and which."""
 
     top: int = Field(default=4, ge=1)
     random: int = Field(default=4, ge=0)
     """Random students within the same limits, to show what the predictor was worth."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     rounds: int = Field(default=1, ge=1)
-    """Rounds in which the top ones are distilled; each is chosen by a predictor that has learned
-    from those before it."""
+    """Rounds, each of which scores its share of the candidates and distils its share of the top
+    ones, by a predictor that has learned from the students that were distilled before."""
+    choose: Choosing = "top"
+    """top: the highest predictions; diverse: unlike ones among the highest; front: spread over the
+    front of the objectives; improvement: the highest expected improvement on the best verified."""
 
     @model_validator(mode="after")
     def _some_in_every_round(self) -> Self:
         if self.rounds > self.top:
             raise ValueError("rounds must be at most top, so that each distils a top student")
         return self
+
+
+Objective = Literal["accuracy", "accuracy_lower", "accuracy_upper", "params", "flops", "latency"]
+"""What a search optimises; lower and upper: one standard deviation below or above the mean."""
 
 
 class SearchConfig(TeacherConfig):
@@ -98,15 +110,29 @@ class SearchConfig(TeacherConfig):
     predictor: str = "shipped"
     """`shipped`, or the name of a predictor in the store."""
     limits: Limits = Limits()
-    objectives: tuple[Literal["accuracy", "params", "flops"], ...] = Field(
-        default=("accuracy", "flops"), min_length=1
-    )
-    sampler: Literal["nsga2", "tpe", "random"] = "nsga2"
+    latency: str | None = None
+    """A table of `dass-ray latency measure`, for limits.latency and the objective."""
+    objectives: tuple[Objective, ...] = Field(default=("accuracy", "flops"), min_length=1)
+    sampler: Literal["guided", "nsga2", "tpe", "random"] = "guided"
     candidates: int = Field(default=2048, ge=1)
-    batch: int = Field(default=128, ge=1)
+    """Students to score; a finished search goes on where this or verify.top is raised."""
+    batch: int = Field(default=256, ge=1)
     """Candidates asked from Optuna and scored in one Tune trial."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the convolutions behind a score; bfloat16 is refused where it changes the ranking."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     verify: VerifyConfig = VerifyConfig()
+
+    @model_validator(mode="after")
+    def _has_what_it_optimises(self) -> Self:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("an objective is named twice")
+        timed = self.limits.latency is not None or "latency" in self.objectives
+        if timed and self.latency is None:
+            raise ValueError(
+                "latency needs a table: `dass-ray latency measure NAME`, then latency: NAME"
+            )
+        return self
 
 
 class CollectConfig(StoreConfig):

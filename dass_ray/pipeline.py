@@ -4,10 +4,8 @@ Every stage first looks at what the store has, so the same call goes on where it
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from dass_ray import __version__, rounds, searches
+from dass_ray import __version__, latencies, searches
 from dass_ray.actors import scorer
 from dass_ray.actors.session import ray_session
 from dass_ray.collect import train_teachers
@@ -17,13 +15,16 @@ from dass_ray.data.card import DatasetCard
 from dass_ray.errors import UserError
 from dass_ray.frozen import content_hash
 from dass_ray.kd.teachers import advice, known_card
+from dass_ray.limits import Costs
 from dass_ray.predictor import checkpoint
 from dass_ray.records import TeacherCard
-from dass_ray.search import explore
-from dass_ray.searches import Finished, SearchCard
+from dass_ray.rounds import Rounds
+from dass_ray.searches import Budget, Finished, SearchCard
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
-from dass_ray.watch import Silent, Watcher
+from dass_ray.watch import Clock, Silent, Watcher
+
+ELSEWHERE = {"store", "address", "resources"}  # settings that may differ from call to call
 
 
 def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
@@ -31,45 +32,33 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
 
     UserError for bad input, before anything is trained where that can be known.
     """
-    watcher, clock = watcher or Silent(), _Clock()
+    watcher, clock = watcher or Silent(), Clock()
     store = open_store(config.store)
     data = resolve(store, config.dataset).card
-    config.limits.check(config.space, len(data.classes))
+    costs = _costs(store, config, len(data.classes))
+    config.limits.check(costs)
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
     watcher.phase("starting Ray", 1)
     with ray_session(config.address):
         watcher.step(1, "")
-        scorer.check(config.resources)
+        scorer.count(config.resources, 1)
         with clock.phase("teacher"):
             teacher = _teacher(store, config, data, watcher)
         card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")
-        scorers = scorer.started(store.uri, config.predictor, teacher, config.resources)
-        with clock.phase("explore"), scorers as actors:
-            watcher.phase("scoring candidates", config.candidates)
-            explore(
-                store, card, actors,
-                lambda done, _, best: watcher.step(done, f"best predicted {best:.1%}"),
-            )  # fmt: skip
-            rounds.first(store, card, actors)
-        with clock.phase("verify"):
-            rounds.verify_all(store, config, card, watcher)
-    end = Finished(finished_at=time.time(), seconds=clock.seconds)
-    searches.write_object(store, end, f"searches/{card.id}/finished.json")
+        Rounds(store, config, card, costs, watcher, clock).run()
+    searches.write_finished(
+        store, card.id, Finished(finished_at=time.time(), seconds=clock.seconds)
+    )
     return card.id
 
 
-class _Clock:
-    """Wall time by phase, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Measures what happens inside."""
-        started = time.monotonic()
-        yield
-        self.seconds[name] = time.monotonic() - started
+def _costs(store: Store, config: SearchConfig, classes: int) -> Costs:
+    """What students cost, with their latency where the config names a table."""
+    if config.latency is None:
+        return Costs(config.space, classes)
+    table = latencies.load(store, config.latency)
+    table.check(config.space)
+    return Costs(config.space, classes, table)
 
 
 def _teacher(
@@ -93,16 +82,23 @@ def _teacher(
 
 
 def identity(config: SearchConfig, teacher: TeacherCard, predictor: str) -> str:
-    """The search's name, or its data set and a hash of all that decides its result."""
+    """The search's name, or its data set and a hash of all that decides its result but its budget.
+
+    So a search goes on where its budget is raised.
+    """
     if config.name:
         return config.name
-    decides = config.model_dump(mode="json", exclude={"store", "address", "resources", "name"})
+    decides = _apart_from_budget(config).model_dump(mode="json", exclude=ELSEWHERE | {"name"})
     hashed = content_hash(decides, teacher.fingerprint, predictor)
     return f"{config.dataset.replace(':', '-')}-{hashed[:8]}"
 
 
+def _apart_from_budget(config: SearchConfig) -> SearchConfig:
+    return Budget(candidates=1, top=1, rounds=1).within(config)
+
+
 def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: str) -> SearchCard:
-    card = SearchCard(
+    new = SearchCard(
         id=identity(config, teacher, predictor),
         config=config,
         teacher=teacher,
@@ -110,15 +106,19 @@ def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: s
         started_at=time.time(),
         code_version=__version__,
     )
-    there = searches.write_object(store, card, f"searches/{card.id}/card.json")
-    elsewhere = {"store", "address", "resources"}
+    searches.write_object(store, new, f"searches/{new.id}/card.json")
+    there = searches.card(store, new.id)
     if (
-        there.config.model_dump(exclude=elsewhere) != config.model_dump(exclude=elsewhere)
+        _decides(there.config) != _decides(config)
         or there.teacher.fingerprint != teacher.fingerprint
         or there.predictor != predictor
     ):
         raise UserError(
-            f"the store has another search called {card.id!r}, with other settings: "
+            f"the store has another search called {new.id!r}, with other settings: "
             "choose another name"
         )
-    return there
+    return searches.extend(store, there, Budget.of(config))
+
+
+def _decides(config: SearchConfig) -> dict[str, object]:
+    return _apart_from_budget(config).model_dump(exclude=ELSEWHERE)

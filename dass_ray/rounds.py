@@ -1,9 +1,10 @@
-"""The rounds of a search: distil the best predicted, learn from what they reached, choose again.
+"""The rounds of a search: explore, choose, distil; then with what was learned, the same again.
 
-A round is chosen by the predictor adapted to the teacher and to the verified students of the
-rounds before it; the first one by the teacher alone. The store is the truth: a round's choice is
-committed before its first distillation, so a search that was killed goes on in the round where it
-was, and every student keeps the prediction that was made before it was verified.
+In a round, candidates are scored by the predictor adapted to the teacher and to all students of
+the task that were verified before, by this search or by any other that shares the store. The store
+is the truth: what a round has learned from is committed before its first score, its choice before
+its first distillation, so a search that was killed goes on in the round where it was, and every
+student keeps the prediction that was made before it was verified.
 """
 
 from collections.abc import Sequence
@@ -19,80 +20,197 @@ from dass_ray.actors.scorer import Support
 from dass_ray.collect import distil_all
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
-from dass_ray.predictor.scorer import Scored
-from dass_ray.searches import Round, SearchCard
-from dass_ray.space import Spec
+from dass_ray.explore.archive import Archive, Candidates
+from dass_ray.explore.front import order
+from dass_ray.explore.tables import from_table, to_table
+from dass_ray.limits import Costs
+from dass_ray.search import Stage, explore
+from dass_ray.searches import Learned, Round, SearchCard
+from dass_ray.space import Spec, Specs
 from dass_ray.store.base import Store
-from dass_ray.watch import Prefixed, Watcher
+from dass_ray.watch import Clock, Prefixed, Watcher
+
+RESCORED = 1024  # candidates of earlier rounds, the best, that a later one scores again
+LEARNED_FROM = 1024  # verified students at the most: learning costs their cube
 
 
-def first(store: Store, card: SearchCard, scorers: Sequence[Any]) -> Round:
-    """The students of round 1, with the random ones: the store's record, or a new one.
+def share(budget: SearchConfig, earlier: Sequence[Round]) -> tuple[int, int] | None:
+    """What the next round does: candidates to reach in all, and top students to distil.
 
-    UserError where no candidate is within the limits.
+    None where the search has all of both. A search whose candidates alone were raised distils those
+    of its new best `verify.top` that it has not.
     """
-    if chosen := searches.read_round(store, card.id, 1):
-        return chosen
-    config, space = card.config, card.config.space
-    share = verify.shares(config.verify.top, config.verify.rounds)[0]
-    best = verify.best_predicted(searches.read_batches(store, card.id), share)
-    if not best:
-        raise UserError(
-            f"none of the {config.candidates} candidates is within the limits: raise limits.* "
-            "or candidates"
-        )
-    random = verify.drawn_at_random(config, len(card.teacher.classes), best)
-    scored = ray.get(scorers[0].score.remote(space.pack([*best, *random])))
-    chosen = verify.choices(card, 1, best, random, scored)
-    return searches.write_round(store, card.id, 1, chosen)
+    chosen = sum(choice.role == "top" for one in earlier for choice in one.students)
+    done = earlier[-1].candidates if earlier else 0
+    candidates, top = budget.candidates - done, budget.verify.top - chosen
+    if candidates <= 0 and (top <= 0 or (earlier and not earlier[-1].students)):
+        return None
+    left = max(1, budget.verify.rounds - len(earlier))
+    return done + max(0, -(-candidates // left)), max(0, -(-top // left))
 
 
-def verify_all(store: Store, config: SearchConfig, card: SearchCard, watcher: Watcher) -> None:
-    """Distils every round's students; from the second round on, chooses them first.
+class Rounds:
+    """A search under way.
 
     config: of this call, whose store and resources may differ from the card's.
     """
-    count = card.config.verify.rounds
-    for number in range(1, count + 1):
-        told = Prefixed(watcher, f"round {number} of {count}: ") if count > 1 else watcher
-        chosen = searches.read_round(store, card.id, number)
-        chosen = chosen or _next(store, config, card, number, told)
-        if chosen is None:
+
+    def __init__(
+        self,
+        store: Store,
+        config: SearchConfig,
+        card: SearchCard,
+        costs: Costs,
+        watcher: Watcher,
+        clock: Clock,
+    ) -> None:
+        self.store, self.config, self.card, self.costs = store, config, card, costs
+        self.space, self.watcher, self.clock = card.config.space, watcher, clock
+
+    def run(self) -> None:
+        """All rounds to the end of the budget, from where the store has them.
+
+        UserError where no candidate is within the limits.
+        """
+        done = searches.read_rounds(self.store, self.card.id)
+        for number, chosen in enumerate(done, 1):
+            self._distil(number, chosen)  # what an earlier process left
+        while wanted := share(self.card.config, done):
+            number = len(done) + 1
+            with self.clock.phase("explore"):
+                done.append(self._round(number, *wanted, done))
+            self._distil(number, done[-1])
+
+    def _told(self, number: int) -> Watcher:
+        count = max(number, self.card.config.verify.rounds)
+        return Prefixed(self.watcher, f"round {number} of {count}: ") if count > 1 else self.watcher
+
+    def _distil(self, number: int, chosen: Round) -> None:
+        runs = [run for choice in chosen.students for run in verify.runs(self.card, choice.spec)]
+        if runs:
+            with self.clock.phase("verify"):
+                distil_all(self.config, runs, self._told(number), shard=1, keep_weights=True)
+
+    def _round(self, number: int, candidates: int, top: int, earlier: list[Round]) -> Round:
+        """Explores and chooses."""
+        support, told = self._learned(number), self._told(number)
+        before = earlier[-1].candidates if earlier else 0
+        batches = -(-(candidates - before) // self.card.config.batch)
+        with scorer.started(
+            self.store.uri, self.config.predictor, self.card.teacher, self.card.config.precision,
+            self.config.resources, batches,
+        ) as scorers:  # fmt: skip
+            if number > 1:
+                self._score_again(scorers, number, support, told)
+            told.phase("scoring candidates", candidates - before)
+            explore(
+                self.store, self.card, self.costs, scorers, Stage(number, candidates, support),
+                lambda done, best: told.step(done - before, f"best predicted {best:.1%}"),
+            )  # fmt: skip
+            chosen = self._chosen(scorers, number, top, earlier, support)
+        record = Round(students=tuple(chosen), candidates=candidates)
+        return searches.write_round(self.store, self.card.id, number, record)
+
+    def _learned(self, number: int) -> Support:
+        """Verified students that the scores of a round know of, committed before the first."""
+        known = searches.read_learned(self.store, self.card.id, number)
+        if known is None:
+            columns = [
+                "teacher_fingerprint", "dataset_fingerprint", "recipe", "status", "spec",
+                "validation",
+            ]  # fmt: skip
+            found = verify.known(ledger.read(self.store, columns), self.card)[:LEARNED_FROM]
+            new = Learned(students=tuple((str(spec), reached) for spec, reached in found))
+            known = searches.write_learned(self.store, self.card.id, number, new)
+        return tuple((Spec.parse(spec), reached) for spec, reached in known.students)
+
+    def _score_again(
+        self, scorers: Sequence[Any], number: int, support: Support, told: Watcher
+    ) -> None:
+        """Scores the best candidates of earlier rounds by what is known now."""
+        if searches.read_rescored(self.store, self.card.id, number) is not None:
             return
-        runs = [run for choice in chosen.students for run in verify.runs(card, choice.spec)]
-        distil_all(config, runs, told, shard=1, keep_weights=True)
+        some = self._best_so_far(number)
+        told.phase("scoring the best again", len(some))
+        scored = self._score(scorers, some.specs, support, told)
+        rows = to_table(self.space, scored, self.card.config.limits, number)
+        searches.write_rescored(self.store, self.card.id, number, rows)
 
+    def _best_so_far(self, number: int) -> Candidates:
+        """The best of earlier rounds within the limits, each with its newest score."""
+        archive = Archive()
+        for before in range(number - 1, 0, -1):  # an archive keeps the first that it is given
+            for part in self._scored_in(before):
+                archive.add(part)
+        known = archive.all
+        within = known.at(self.card.config.limits.met(known.cost))
+        ranked = order(
+            within.minimised(self.card.config.objectives), np.zeros(len(within)), RESCORED
+        )
+        return within.at(ranked)
 
-def _next(
-    store: Store, config: SearchConfig, card: SearchCard, number: int, watcher: Watcher
-) -> Round | None:
-    """The students of a later round; None where every candidate within the limits is verified."""
-    earlier = searches.choices(store, card.id)
-    left = verify.unverified(searches.read_batches(store, card.id), earlier)
-    if not left:
-        return None
-    rows = ledger.rows_of(store, [key for choice in earlier for key in choice.keys])
-    with scorer.started(store.uri, config.predictor, card.teacher, config.resources) as scorers:
-        scored = _score(card, scorers, left, verify.support(earlier, rows), watcher)
-    share = verify.shares(card.config.verify.top, card.config.verify.rounds)[number - 1]
-    best, columns = verify.best(left, scored, share)
-    return searches.write_round(
-        store, card.id, number, verify.choices(card, number, best, [], columns)
-    )
+    def _scored_in(self, number: int) -> list[Candidates]:
+        """What a round scored again, then its own candidates."""
+        again = searches.read_rescored(self.store, self.card.id, number)
+        batches = searches.read_batches(self.store, self.card.id)
+        tables = [again, *(batch for batch in batches if batch["round"][0].as_py() == number)]
+        return [from_table(self.space, table) for table in tables if table is not None]
 
+    def _score(
+        self, scorers: Sequence[Any], specs: Specs, support: Support, told: Watcher | None = None
+    ) -> Candidates:
+        """Scores students [N, S, D], in chunks that do not depend on the number of scorers."""
+        size, done, parts = self.card.config.batch, 0, []
+        chunks = [specs[i : i + size] for i in range(0, len(specs), size)]
+        refs = [
+            scorers[i % len(scorers)].score.remote(chunk, support) for i, chunk in enumerate(chunks)
+        ]
+        for chunk, ref in zip(chunks, refs, strict=True):
+            parts.append(astuple(ray.get(ref))[:2])
+            done += len(chunk)
+            if told:
+                told.step(done, f"learned from {len(support)} students")
+        columns = zip(*parts, strict=True) if parts else (((np.empty(0),),) * 2)
+        predicted, uncertainty = (np.concatenate(column) for column in columns)
+        return Candidates(specs, predicted, uncertainty, self.costs(specs))
 
-def _score(
-    card: SearchCard, scorers: Sequence[Any], specs: list[Spec], support: Support, watcher: Watcher
-) -> Scored:
-    """Scores at least one student, in chunks that do not depend on the number of scorers."""
-    watcher.phase("scoring candidates again", len(specs))
-    size, done, parts = card.config.batch, 0, []
-    chunks = [card.config.space.pack(specs[i : i + size]) for i in range(0, len(specs), size)]
-    refs = [
-        scorers[i % len(scorers)].score.remote(chunk, support) for i, chunk in enumerate(chunks)
-    ]
-    for chunk, ref in zip(chunks, refs, strict=True):
-        parts.append(astuple(ray.get(ref)))
-        done += len(chunk)
-        watcher.step(done, f"learned from {len(support)} students")
-    return Scored(*map(np.concatenate, zip(*parts, strict=True)))
+    def _chosen(
+        self,
+        scorers: Sequence[Any],
+        number: int,
+        top: int,
+        earlier: Sequence[Round],
+        support: Support,
+    ) -> list[searches.Choice]:
+        """The students of a round; the random ones belong to the first."""
+        archive, config = Archive(), self.card.config
+        for part in self._scored_in(number):
+            archive.add(part)
+        known = archive.all
+        within = known.at(config.limits.met(known.cost))
+        if not len(within):
+            raise UserError(
+                f"none of the {config.candidates} candidates is within the limits: raise limits.* "
+                "or candidates"
+            )
+        best = self._to_verify(within, top, earlier, support)
+        chosen = verify.choices(self.card, number, "top", best)
+        if number == 1:
+            drawn = verify.drawn_at_random(config, self.costs, self.space.unpack(best.specs))
+            random = self._score(scorers, self.space.pack(drawn), support)
+            chosen += verify.choices(self.card, number, "random", random)
+        return chosen
+
+    def _to_verify(
+        self, within: Candidates, top: int, earlier: Sequence[Round], support: Support
+    ) -> Candidates:
+        config = self.card.config
+        taken = {choice.spec for one in earlier for choice in one.students}
+        free = np.array([str(s) not in taken for s in self.space.unpack(within.specs)], bool)
+        if top == 0:  # more candidates, but no more students: those that are among the best now
+            free &= np.isin(np.arange(len(within)), verify.top(within)[: config.verify.top])
+            top = config.verify.top
+        new, reached = within.at(free), verify.best_reached(earlier, support)
+        return new.at(
+            verify.choose(config.verify.choose, self.space, new, config.objectives, top, reached)
+        )

@@ -6,29 +6,34 @@ batch is one object in the store; what is in the store is not scored again.
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
+import pyarrow as pa
 import ray
 from ray import tune
 from ray.tune.search import Searcher
 
 from dass_ray import searches
-from dass_ray.actors.scorer import TRIAL_CPUS
-from dass_ray.cost import Cost
+from dass_ray.actors.scorer import TRIAL_CPUS, Support
 from dass_ray.errors import UserError
-from dass_ray.explore import Explorer
+from dass_ray.explore.archive import Candidates, keys
+from dass_ray.explore.study import Explorer
+from dass_ray.explore.tables import from_table, to_table
+from dass_ray.limits import Costs
 from dass_ray.predictor.scorer import Scored
 from dass_ray.searches import SearchCard
-from dass_ray.space import Space, Spec
+from dass_ray.space import Space, Spec, Specs
 from dass_ray.store.base import Store
 
-OnBatch = Callable[[int, int, float], None]
-"""(candidates scored, candidates in all, best feasible prediction so far)."""
+OnBatch = Callable[[int, float], None]
+"""(candidates scored, best feasible prediction of this round so far)."""
 
+AHEAD = 1  # batches that are proposed while all scorers are busy
 
 _TUNE = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables: we show progress
@@ -37,51 +42,85 @@ _TUNE = {
 }
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A round's exploring: by which number, to how many candidates in all, knowing of what."""
+
+    number: int
+    candidates: int
+    support: Support
+
+
 @dataclass
 class _Open:
     """A batch that was asked and not yet told."""
 
     number: int
     trials: list[optuna.Trial]
-    specs: list[Spec]
-    new: list[Spec]  # those that had no score yet
+    specs: Specs
+    new: list[int]  # those that had no score yet
 
 
 class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
-    """Asks Optuna for a batch at each Tune trial, and tells it every score of the batch."""
+    """Asks Optuna for a batch at each Tune trial, and tells it every score of the batch.
 
-    def __init__(self, card: SearchCard, store: Store, on_batch: OnBatch) -> None:
+    Scores of earlier rounds are not told, since another predictor gave them; those of students
+    that this round scored again are.
+    """
+
+    def __init__(
+        self, card: SearchCard, store: Store, costs: Costs, stage: Stage, on_batch: OnBatch
+    ) -> None:
         super().__init__()
-        config = card.config
-        self.card, self.store, self.on_batch, self.total = card, store, on_batch, config.candidates
-        self.explorer = Explorer(config, len(card.teacher.classes))
-        self.memory: dict[Spec, tuple[float, float, int, int]] = {}
+        self.card, self.store, self.costs, self.stage = card, store, costs, stage
+        self.on_batch, self.space = on_batch, card.config.space
+        self.explorer = Explorer(card.config, costs)
+        self.memory: dict[bytes, tuple[float, float]] = {}
         self.open: dict[str, _Open] = {}
         self.asked = self.told = 0
+        self.seconds = {"proposing": 0.0, "telling": 0.0}
         self.failure: UserError | None = None
         self.best = float("-inf")
-        for batch in searches.read_batches(store, card.id):
-            self.explorer.replay(batch)
-            self._remember(batch.to_pydict())
-            self.asked += len(batch)
+        self._replay()
         self.number = searches.next_batch(store, card.id)
+
+    def _replay(self) -> None:
+        again = searches.read_rescored(self.store, self.card.id, self.stage.number)
+        if again is not None:
+            self._learn(again)
+        for batch in searches.read_batches(self.store, self.card.id):
+            if batch["round"][0].as_py() == self.stage.number:
+                self._learn(batch)
+            else:
+                self.explorer.archive.ask(from_table(self.space, batch).specs)
+            self.asked += len(batch)
+        self.told = self.asked
+        self.on_batch(self.told, self.best)
+
+    def _learn(self, batch: pa.Table) -> None:
+        scored = from_table(self.space, batch)
+        self.explorer.replay(scored)
+        self._remember(scored)
 
     @property
     def missing(self) -> int:
         """Batches that are still to be asked."""
-        return -(-(self.total - self.asked) // self.card.config.batch)
+        return max(0, -(-(self.stage.candidates - self.asked) // self.card.config.batch))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The next batch: `specs`, those of its students that have no score yet, as texts."""
-        size = min(self.card.config.batch, self.total - self.asked)
+        size = min(self.card.config.batch, self.stage.candidates - self.asked)
         if size <= 0:
             finished: str = Searcher.FINISHED
             return finished
+        started = time.monotonic()
         trials, specs = self.explorer.ask(size)
-        new = [spec for spec in dict.fromkeys(specs) if spec not in self.memory]
+        first = {name: i for i, name in reversed(list(enumerate(keys(specs))))}
+        new = sorted(i for name, i in first.items() if name not in self.memory)
         self.open[trial_id] = batch = _Open(self.number, trials, specs, new)
         self.asked, self.number = self.asked + size, self.number + 1
-        return {"number": batch.number, "specs": [str(spec) for spec in new]}
+        self.seconds["proposing"] += time.monotonic() - started
+        return {"number": batch.number, "specs": [str(s) for s in self.space.unpack(specs[new])]}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -90,36 +129,31 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         batch = self.open.pop(trial_id, None)
         if batch is None or error or result is None or "scored" not in result:
             return
-        self.memory |= zip(batch.new, zip(*result["scored"], strict=True), strict=True)
-        predicted, uncertainty, params, flops = zip(
-            *(self.memory[spec] for spec in batch.specs), strict=True
+        started = time.monotonic()
+        names = keys(batch.specs)
+        self.memory |= zip(
+            [names[i] for i in batch.new], zip(*result["scored"], strict=True), strict=True
         )
-        scored = Scored(*map(np.asarray, (predicted, uncertainty, params, flops)))
+        pairs = np.array([self.memory[name] for name in names]).reshape(-1, 2)
+        scored = Candidates(batch.specs, pairs[:, 0], pairs[:, 1], self.costs(batch.specs))
         self.explorer.tell(batch.trials, scored)
-        rows = {
-            "spec": [str(spec) for spec in batch.specs],
-            "predicted": predicted,
-            "uncertainty": uncertainty,
-            "params": params,
-            "flops": flops,
-            "feasible": self.card.config.limits.met(Cost(scored.params, scored.flops)),
-        }
+        rows = to_table(self.space, scored, self.card.config.limits, self.stage.number)
         try:
             if not searches.write_batch(self.store, self.card.id, batch.number, rows):
                 raise UserError(f"another process runs the search {self.card.id!r}: wait for it")
         except UserError as failure:  # Tune would wrap it: `explore` raises it
             self.failure = failure
             raise
-        self._remember(rows)
+        self.told += len(rows)
+        self._remember(scored)
+        self.seconds["telling"] += time.monotonic() - started
+        self.on_batch(self.told, self.best)
 
-    def _remember(self, rows: dict[str, Any]) -> None:
-        names = ("predicted", "uncertainty", "params", "flops")
-        columns = zip(*(rows[name] for name in names), strict=True)
-        self.memory |= zip(map(Spec.parse, rows["spec"]), columns, strict=True)
-        self.told += len(rows["spec"])
-        feasible = zip(rows["predicted"], rows["feasible"], strict=True)
-        self.best = max([self.best, *(value for value, met in feasible if met)])
-        self.on_batch(self.told, self.total, self.best)
+    def _remember(self, scored: Candidates) -> None:
+        pairs = zip(scored.predicted.tolist(), scored.uncertainty.tolist(), strict=True)
+        self.memory |= zip(keys(scored.specs), pairs, strict=True)
+        within = scored.predicted[self.card.config.limits.met(scored.cost)]
+        self.best = max(self.best, float(within.max(initial=float("-inf"))))
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its searcher for `Tuner.restore`, which the store makes needless."""
@@ -132,37 +166,51 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         """Nothing to restore: a new searcher reads the store."""
 
 
-def score_batch(config: dict[str, Any], scorers: list[Any], space: Space) -> None:
+def score_batch(config: dict[str, Any], scorers: list[Any], space: Space, support: Support) -> None:
     """One Tune trial: scores the specs of a batch on one of the scorer actors."""
     specs = [Spec.parse(text) for text in config["specs"]]
-    columns: list[list[float]] = [[], [], [], []]
+    columns: list[list[float]] = [[], []]
     if specs:
         scorer = scorers[config["number"] % len(scorers)]
-        scored: Scored = ray.get(scorer.score.remote(space.pack(specs)))
-        arrays = (scored.predicted, scored.uncertainty, scored.params, scored.flops)
-        columns = [values.tolist() for values in arrays]
+        scored: Scored = ray.get(scorer.score.remote(space.pack(specs), support))
+        columns = [scored.predicted.tolist(), scored.uncertainty.tolist()]
     tune.report({"scored": columns})
 
 
-def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatch) -> None:
-    """Scores candidates until the search has `candidates` of them in the store.
+def explore(
+    store: Store,
+    card: SearchCard,
+    costs: Costs,
+    scorers: list[Any],
+    stage: Stage,
+    on_batch: OnBatch,
+) -> dict[str, float]:
+    """Scores candidates until the search has as many in the store as the stage wants.
 
-    RuntimeError where a batch failed.
+    Returns the seconds that this process spent proposing and telling. RuntimeError where a batch
+    failed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
-    searcher = BatchSearcher(card, store, on_batch)
-    if not searcher.missing:
-        return
-    trainable = tune.with_parameters(score_batch, scorers=scorers, space=card.config.space)
+    searcher = BatchSearcher(card, store, costs, stage, on_batch)
+    if searcher.missing:
+        _tune(searcher, scorers)
+    assert searcher.told >= stage.candidates
+    return searcher.seconds
+
+
+def _tune(searcher: BatchSearcher, scorers: list[Any]) -> None:
+    trainable = tune.with_parameters(
+        score_batch, scorers=scorers, space=searcher.space, support=searcher.stage.support
+    )
     with tempfile.TemporaryDirectory(prefix="dass-ray-tune-") as folder:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": TRIAL_CPUS}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=searcher.missing,
-                max_concurrent_trials=len(scorers),
+                max_concurrent_trials=len(scorers) + AHEAD,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(storage_path=folder, name="search", verbose=0),
@@ -177,4 +225,3 @@ def explore(store: Store, card: SearchCard, scorers: list[Any], on_batch: OnBatc
         raise searcher.failure
     if results.errors:
         raise RuntimeError(f"scoring a batch failed: {results.errors[0]}")
-    assert searcher.told == card.config.candidates

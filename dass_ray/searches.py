@@ -1,15 +1,19 @@
 """What the store holds about a search: its card, the scored batches, and what was verified.
 
-    searches/<id>/card.json           task and resolved config, written first
-    searches/<id>/batches/<n>.parquet scored candidates, one object for each batch
-    searches/<id>/rounds/<n>.json     students to distil, with their predictions, round by round
-    searches/<id>/finished.json       when it ended and how long each phase took
+    searches/<id>/card.json            task and resolved config, written first
+    searches/<id>/budgets/<n>.json     larger budgets, where a search was extended
+    searches/<id>/learned/<n>.json     verified students that the scores of round n know of
+    searches/<id>/batches/<n>.parquet  scored candidates, one object for each batch
+    searches/<id>/rescored/<n>.parquet the best candidates of earlier rounds, scored in round n
+    searches/<id>/rounds/<n>.json      students to distil, with their predictions, round by round
+    searches/<id>/finished/<n>.json    when it ended after n extensions, seconds of each phase
 
 Every object is written once. Accuracies are shares in [0, 1].
 """
 
 import io
-from typing import Any, Literal, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +26,7 @@ from dass_ray.store.base import NotFound, Store
 
 F = TypeVar("F", bound=Frozen)
 Role = Literal["top", "random"]
+READERS = 16
 
 BATCH_SCHEMA = pa.schema(
     [
@@ -30,7 +35,9 @@ BATCH_SCHEMA = pa.schema(
         ("uncertainty", pa.float64()),  # standard deviation, in units of accuracy
         ("params", pa.int64()),
         ("flops", pa.int64()),
+        ("latency", pa.float64()),  # ms; null without a latency table
         ("feasible", pa.bool_()),  # within every limit
+        ("round", pa.int64()),  # whose predictor scored it, from 1
     ]
 )
 
@@ -57,6 +64,7 @@ class Choice(Frozen):
     uncertainty: float
     params: int
     flops: int
+    latency: float | None = None  # ms
     keys: tuple[str, ...]  # of its runs, one for each seed
 
 
@@ -64,6 +72,36 @@ class Round(Frozen):
     """The students that one round of a search distils."""
 
     students: tuple[Choice, ...]
+    candidates: int  # scored by the search when they were chosen
+
+
+class Learned(Frozen):
+    """Verified students of the task, each with its validation accuracy in [0, 1]."""
+
+    students: tuple[tuple[str, float], ...]
+
+
+class Budget(Frozen):
+    """How far a search goes: see SearchConfig.candidates and VerifyConfig."""
+
+    candidates: int
+    top: int
+    rounds: int
+
+    @classmethod
+    def of(cls, config: SearchConfig) -> "Budget":
+        """That of a configuration."""
+        return cls(candidates=config.candidates, top=config.verify.top, rounds=config.verify.rounds)
+
+    def raised(self, other: "Budget") -> "Budget":
+        """The larger of both in everything."""
+        pairs = zip(self.model_dump().items(), other.model_dump().values(), strict=True)
+        return Budget(**{name: max(mine, theirs) for (name, mine), theirs in pairs})
+
+    def within(self, config: SearchConfig) -> SearchConfig:
+        """A configuration with this budget."""
+        verify = config.verify.model_copy(update={"top": self.top, "rounds": self.rounds})
+        return config.model_copy(update={"candidates": self.candidates, "verify": verify})
 
 
 class Finished(Frozen):
@@ -90,12 +128,27 @@ def write_object(store: Store, record: F, path: str) -> F:
 
 
 def card(store: Store, search: str) -> SearchCard:
-    """The card of a search; UserError with the known ones where there is none."""
+    """The card of a search, with its newest budget; UserError with the known ones otherwise."""
     found = read_object(store, SearchCard, f"searches/{search}/card.json")
     if found is None:
         known = ", ".join(ids(store)) or "none yet"
         raise UserError(f"no search {search!r} in {store.uri}; known: {known}")
-    return found
+    paths = store.list(f"searches/{search}/budgets")
+    if not paths:
+        return found
+    budget = Budget.model_validate_json(store.get(paths[-1]))
+    return found.model_copy(update={"config": budget.within(found.config)})
+
+
+def extend(store: Store, known: SearchCard, wanted: Budget) -> SearchCard:
+    """The card of a search that goes at least as far as is wanted."""
+    have = Budget.of(known.config)
+    budget = have.raised(wanted)
+    if budget != have:
+        number = len(store.list(f"searches/{known.id}/budgets")) + 1
+        write_object(store, budget, f"searches/{known.id}/budgets/{number:06d}.json")
+        return card(store, known.id)  # of two that extend it at once, the first one's
+    return known
 
 
 def ids(store: Store) -> list[str]:
@@ -121,21 +174,66 @@ def _round(search: str, number: int) -> str:
 
 def choices(store: Store, search: str) -> tuple[Choice, ...]:
     """The students that were chosen so far, round by round."""
+    return tuple(choice for one in read_rounds(store, search) for choice in one.students)
+
+
+def read_rounds(store: Store, search: str) -> list[Round]:
+    """All rounds that have their students, in order."""
     paths = store.list(f"searches/{search}/rounds")
-    rounds = [Round.model_validate_json(store.get(path)) for path in paths]
-    return tuple(choice for chosen in rounds for choice in chosen.students)
+    return [Round.model_validate_json(store.get(path)) for path in paths]
+
+
+def read_learned(store: Store, search: str, number: int) -> Learned | None:
+    """What the scores of a round know of; None where the search has not come so far."""
+    return read_object(store, Learned, f"searches/{search}/learned/{number:06d}.json")
+
+
+def write_learned(store: Store, search: str, number: int, learned: Learned) -> Learned:
+    """Commits what the scores of a round know of; returns what is in the store."""
+    return write_object(store, learned, f"searches/{search}/learned/{number:06d}.json")
 
 
 def finished(store: Store, search: str) -> Finished | None:
-    """The end of a search; None where it has not ended."""
-    return read_object(store, Finished, f"searches/{search}/finished.json")
+    """The end of a search; None where it has not ended, or goes on after it was extended."""
+    return read_object(store, Finished, _end(store, search))
 
 
-def write_batch(store: Store, search: str, number: int, rows: dict[str, Any]) -> bool:
-    """Commits the candidates of one batch; rows: columns of BATCH_SCHEMA."""
+def write_finished(store: Store, search: str, end: Finished) -> None:
+    """Commits the end of a search as far as it has come."""
+    write_object(store, end, _end(store, search))
+
+
+def _end(store: Store, search: str) -> str:
+    budgets = len(store.list(f"searches/{search}/budgets"))
+    return f"searches/{search}/finished/{budgets:06d}.json"
+
+
+def write_batch(store: Store, search: str, number: int, rows: pa.Table) -> bool:
+    """Commits the candidates of one batch, of BATCH_SCHEMA."""
+    return store.put(f"searches/{search}/batches/{number:06d}.parquet", _parquet(rows))
+
+
+def _parquet(rows: pa.Table) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.table(rows, schema=BATCH_SCHEMA), buffer, compression="zstd")
-    return store.put(f"searches/{search}/batches/{number:06d}.parquet", buffer.getvalue())
+    pq.write_table(rows.cast(BATCH_SCHEMA), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def write_rescored(store: Store, search: str, number: int, rows: pa.Table) -> pa.Table:
+    """Commits what a round scored again, and returns what is in the store."""
+    path = f"searches/{search}/rescored/{number:06d}.parquet"
+    store.put(path, _parquet(rows))
+    return _table(store, path)
+
+
+def read_rescored(store: Store, search: str, number: int) -> pa.Table | None:
+    """What a round scored again; None where it has not, or had nothing to."""
+    path = f"searches/{search}/rescored/{number:06d}.parquet"
+    return _table(store, path) if store.exists(path) else None
+
+
+def _table(store: Store, path: str) -> pa.Table:
+    return pq.read_table(pa.BufferReader(store.get(path)))
 
 
 def next_batch(store: Store, search: str) -> int:
@@ -147,4 +245,5 @@ def next_batch(store: Store, search: str) -> int:
 def read_batches(store: Store, search: str) -> list[pa.Table]:
     """All scored batches in their order, tables of BATCH_SCHEMA."""
     paths = store.list(f"searches/{search}/batches")
-    return [pq.read_table(pa.BufferReader(store.get(path))) for path in paths]
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(lambda path: _table(store, path), paths))

@@ -12,7 +12,6 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import IntDistribution
 from pydantic import Field, model_validator
 
 from dass_ray.errors import UserError
@@ -143,7 +142,7 @@ class Space(Frozen):
 
         The default rate changes about two of the genes. New blocks get drawn widths.
         """
-        rate = 2 / (specs[0].size + specs.shape[1]) if rate is None else rate
+        rate = 2 / (specs.shape[1] * (specs.shape[2] + 1)) if rate is None else rate
         fresh, old = self.sample(len(specs), rng), _depths(specs)
         depths = np.where(rng.random(old.shape) < rate, _depths(fresh), old)
         redraw = (rng.random(specs.shape) < rate) | (specs == 0)
@@ -169,34 +168,6 @@ class Space(Frozen):
         widths = specs / np.asarray(self.widths)[None, :, None]
         both = np.concatenate([specs > 0, widths], axis=1)
         return both.reshape(len(specs), -1).astype(np.float32)
-
-    def distributions(self) -> dict[str, IntDistribution]:
-        """Optuna's view: `d<stage>` is a depth, `w<stage>.<block>` an index into `choices`."""
-        out: dict[str, IntDistribution] = {}
-        for s, choice in enumerate(self.choices):
-            out[f"d{s}"] = IntDistribution(1, self.max_depth)
-            for j in range(self.max_depth):
-                out[f"w{s}.{j}"] = IntDistribution(0, len(choice) - 1)
-        del out[f"w{len(self.widths) - 1}.{self.max_depth - 1}"]  # always the full width
-        return out
-
-    def from_params(self, params: dict[str, int]) -> Spec:
-        """The spec of one Optuna trial's parameters."""
-        stages = [
-            tuple(choice[params.get(f"w{s}.{j}", -1)] for j in range(params[f"d{s}"]))
-            for s, choice in enumerate(self.choices)
-        ]
-        stages[-1] = (*stages[-1][:-1], self.widths[-1])
-        return Spec(tuple(stages))
-
-    def to_params(self, spec: Spec) -> dict[str, int]:
-        """Optuna parameters of a spec; those of blocks that do not exist are the widest."""
-        out: dict[str, int] = {}
-        for s, (stage, choice) in enumerate(zip(spec.stages, self.choices, strict=True)):
-            out[f"d{s}"] = len(stage)
-            for j in range(self.max_depth):
-                out[f"w{s}.{j}"] = choice.index(stage[j]) if j < len(stage) else len(choice) - 1
-        return {name: out[name] for name in self.distributions()}
 
 
 def _depths(specs: Specs) -> NDArray[np.int64]:

@@ -1,75 +1,123 @@
 """Choosing the students that are really distilled, and the runs that do it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.stats import norm
 
 from dass_ray.actors.scorer import Support
-from dass_ray.config import SearchConfig
-from dass_ray.cost import sample_within
-from dass_ray.predictor.scorer import Scored
-from dass_ray.records import Run, RunRow
+from dass_ray.config import Choosing, Objective, SearchConfig
+from dass_ray.explore.archive import Candidates
+from dass_ray.explore.front import is_front, order
+from dass_ray.limits import Costs, sample_within
+from dass_ray.records import Run
 from dass_ray.searches import Choice, Role, Round, SearchCard
-from dass_ray.space import Spec
+from dass_ray.space import Space, Spec
+
+DIVERSE_AMONG = 8  # times the students wanted, by prediction, are what diverse ones come from
 
 
-def shares(top: int, rounds: int) -> list[int]:
-    """How many top students each round distils: equally many, or one more in the first rounds."""
-    return [top // rounds + (i < top % rounds) for i in range(rounds)]
+def choose(
+    how: Choosing,
+    space: Space,
+    some: Candidates,
+    objectives: Sequence[Objective],
+    n: int,
+    reached: float | None,
+) -> NDArray[np.int64]:
+    """The n of different candidates that are worth a distillation, as indices, best first.
+
+    reached: the best validation accuracy of a verified student, in [0, 1], if there is one.
+    ValueError where a score is not a number.
+    """
+    if not np.isfinite(some.predicted).all():
+        raise ValueError("the predictor gave a score that is not a number")
+    match how:
+        case "top":
+            return top(some)[:n]
+        case "diverse":
+            return diverse(space, some, n)
+        case "front":
+            return front(some, objectives, n)
+        case "improvement":
+            known = float(some.predicted.max(initial=0)) if reached is None else reached
+            ranked: NDArray[np.int64] = np.argsort(-improvement(some, known), kind="stable")
+            return ranked[:n]
 
 
-def best_predicted(batches: Sequence[pa.Table], n: int) -> list[Spec]:
-    """The n different students within the limits of the highest prediction, best first."""
-    table = pa.concat_tables(batches)
-    feasible = table.filter(table["feasible"])
-    predicted = dict(
-        zip(feasible["spec"].to_pylist(), feasible["predicted"].to_pylist(), strict=True)
-    )
-    ranked = sorted(predicted, key=lambda text: (-predicted[text], text))
-    return [Spec.parse(text) for text in ranked[:n]]
+def top(some: Candidates) -> NDArray[np.int64]:
+    """All candidates by their prediction, the highest first; the smaller of equal ones first."""
+    ranked: NDArray[np.int64] = np.lexsort((some.cost.params, -some.predicted))
+    return ranked
 
 
-def drawn_at_random(config: SearchConfig, classes: int, taken: Sequence[Spec]) -> list[Spec]:
+def diverse(space: Space, some: Candidates, n: int) -> NDArray[np.int64]:
+    """The highest prediction, then each time the one that is least like those chosen before.
+
+    Among the `DIVERSE_AMONG * n` highest. Source: farthest-point clustering, Gonzalez, 1985; by the
+    distance of relative widths, where a block that does not exist is 0.
+    """
+    among = top(some)[: DIVERSE_AMONG * n]
+    places = space.vectors(some.specs[among])
+    chosen = [0] if len(among) else []
+    nearest = np.full(len(among), np.inf)
+    while 0 < len(chosen) < min(n, len(among)):
+        apart = np.linalg.norm(places - places[chosen[-1]], axis=1)
+        nearest = np.minimum(nearest, apart)
+        nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
+    found: NDArray[np.int64] = among[chosen]
+    return found
+
+
+def front(some: Candidates, objectives: Sequence[Objective], n: int) -> NDArray[np.int64]:
+    """Candidates spread over the front of the objectives, then over what is behind it."""
+    values = some.minimised(objectives)
+    first = np.flatnonzero(is_front(values))
+    if len(first) <= n:
+        return order(values, np.zeros(len(some)), n)
+    along = first[np.argsort(values[first, 0], kind="stable")]
+    spread: NDArray[np.int64] = along[np.linspace(0, len(along) - 1, n).round().astype(int)]
+    return spread
+
+
+def improvement(some: Candidates, reached: float) -> NDArray[np.float64]:
+    """Expected improvement [N] on an accuracy, if scores err by their standard deviations.
+
+    Source: Jones et al., "Efficient Global Optimization", 1998.
+    """
+    std = np.maximum(some.uncertainty, 1e-9)
+    z = (some.predicted - reached) / std
+    expected: NDArray[np.float64] = std * (z * norm.cdf(z) + norm.pdf(z))
+    return expected
+
+
+def drawn_at_random(config: SearchConfig, costs: Costs, taken: Sequence[Spec]) -> list[Spec]:
     """`verify.random` different students within the limits, none of them in `taken`."""
     n = config.verify.random
     rng = np.random.default_rng([config.seed, 1])  # not the stream of the explorer's starts
-    drawn = sample_within(config.space, config.limits, classes, n + len(taken), rng)
+    drawn = sample_within(costs, config.limits, n + len(taken), rng)
     return [spec for spec in drawn if spec not in taken][:n]
 
 
-def unverified(batches: Sequence[pa.Table], chosen: Sequence[Choice]) -> list[Spec]:
-    """The different candidates within the limits that were not chosen yet, as they were scored."""
-    table = pa.concat_tables(batches)
-    within = dict.fromkeys(table.filter(table["feasible"])["spec"].to_pylist())
-    taken = {choice.spec for choice in chosen}
-    return [Spec.parse(text) for text in within if text not in taken]
+def known(runs: pa.Table, card: SearchCard) -> Support:
+    """What the ledger knows of students of this task by this recipe, whoever distilled them.
 
-
-def support(chosen: Sequence[Choice], rows: Mapping[str, RunRow]) -> Support:
-    """What the verified students reached on validation: the mean over their runs that ended well.
-
-    rows: of all their runs, by key. A student without such a run is left out.
+    Their validation accuracy, the mean over runs that ended well; by spec.
     """
-    found = []
-    for choice in chosen:
-        ended = [rows[key].validation for key in choice.keys]
-        if reached := [value for value in ended if value is not None]:
-            found.append((Spec.parse(choice.spec), sum(reached) / len(reached)))
-    return tuple(found)
-
-
-def best(specs: Sequence[Spec], scored: Scored, n: int) -> tuple[list[Spec], Scored]:
-    """The n students of the highest prediction, best first, with their columns.
-
-    ValueError where a score is not a number.
-    """
-    if not np.isfinite(scored.predicted).all():
-        raise ValueError("the predictor gave a score that is not a number")
-    ranked = sorted(range(len(specs)), key=lambda i: (-scored.predicted[i], str(specs[i])))[:n]
-    columns = (column[ranked] for column in astuple(scored))
-    return [specs[i] for i in ranked], Scored(*columns)
+    recipe, teacher = card.config.kd.model_dump_json(), card.teacher.fingerprint
+    mine = runs.filter(
+        (pc.field("teacher_fingerprint") == teacher)
+        & (pc.field("dataset_fingerprint") == card.teacher.dataset_fingerprint)
+        & (pc.field("recipe") == recipe)
+        & (pc.field("status") == "ok")
+    )
+    means = mine.group_by("spec").aggregate([("validation", "mean")]).sort_by("spec")
+    specs = [Spec.parse(text) for text in means["spec"].to_pylist()]
+    return tuple(zip(specs, means["validation_mean"].to_pylist(), strict=True))
 
 
 def runs(card: SearchCard, spec: str) -> list[Run]:
@@ -80,27 +128,27 @@ def runs(card: SearchCard, spec: str) -> list[Run]:
     ]
 
 
-def choices(
-    card: SearchCard, number: int, top: Sequence[Spec], random: Sequence[Spec], scored: Scored
-) -> Round:
-    """The record of a round, by its number from 1.
-
-    scored: the columns of the top students, then those of the random ones.
-    """
-    roles: list[Role] = ["top" for _ in top]
-    roles += ["random" for _ in random]
-    return Round(
-        students=tuple(
-            Choice(
-                spec=str(spec),
-                role=role,
-                round=number,
-                predicted=scored.predicted[i],
-                uncertainty=scored.uncertainty[i],
-                params=scored.params[i],
-                flops=scored.flops[i],
-                keys=tuple(run.key for run in runs(card, str(spec))),
-            )
-            for i, (spec, role) in enumerate(zip([*top, *random], roles, strict=True))
+def choices(card: SearchCard, number: int, role: Role, some: Candidates) -> list[Choice]:
+    """The records of students that a round distils, by its number from 1."""
+    specs = [str(spec) for spec in card.config.space.unpack(some.specs)]
+    latency = some.cost.latency
+    return [
+        Choice(
+            spec=spec,
+            role=role,
+            round=number,
+            predicted=some.predicted[i],
+            uncertainty=some.uncertainty[i],
+            params=some.cost.params[i],
+            flops=some.cost.flops[i],
+            latency=None if latency is None else latency[i],
+            keys=tuple(run.key for run in runs(card, spec)),
         )
-    )
+        for i, spec in enumerate(specs)
+    ]
+
+
+def best_reached(rounds: Sequence[Round], support: Support) -> float | None:
+    """The best validation accuracy of a student that was chosen in a round; None without one."""
+    chosen = {choice.spec for one in rounds for choice in one.students}
+    return max((reached for spec, reached in support if str(spec) in chosen), default=None)

@@ -1,5 +1,9 @@
 """Who is told while long work goes on."""
 
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -38,3 +42,17 @@ class Silent:
 
     def step(self, done: int, note: str) -> None:
         """Says nothing."""
+
+
+class Clock:
+    """Wall time by phase, in seconds; phases of one name are added up."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Measures what happens inside."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] += time.monotonic() - started

@@ -15,12 +15,14 @@ from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
 from dass_ray.kd.teachers import load_net
 from dass_ray.predictor import checkpoint
-from dass_ray.predictor.scorer import Scored, TaskScorer
+from dass_ray.predictor.memory import keep_freed_memory
+from dass_ray.predictor.scorer import DTYPES, Scored, TaskScorer
 from dass_ray.records import TeacherCard
 from dass_ray.space import Spec, Specs
 from dass_ray.store import open_store
 
-CPUS, TRIAL_CPUS = 0.9, 0.1  # a scorer and the Tune trial that feeds it share one CPU
+CPUS, TRIAL_CPUS = 0.9, 0.05  # a scorer and the two Tune trials that feed it share one CPU
+MOST = 32  # scorers that one driver can feed
 RESTARTS = 3  # of an actor whose process or node was lost; its batch is then scored again
 
 Support = tuple[tuple[Spec, float], ...]
@@ -30,8 +32,9 @@ Support = tuple[tuple[Spec, float], ...]
 class Scorer:
     """Loads predictor and teacher once, then scores one batch a call."""
 
-    def __init__(self, uri: str, predictor: str, teacher: TeacherCard) -> None:
+    def __init__(self, uri: str, predictor: str, teacher: TeacherCard, precision: str) -> None:
         torch.set_num_threads(1)  # one actor a CPU
+        keep_freed_memory()
         store = open_store(uri, write=False)
         _, found = checkpoint.load(store, predictor, teacher.space)
         net = load_net(store, teacher).to(device())
@@ -39,7 +42,7 @@ class Scorer:
         data = None
         if found.net.encodings.sees_images:
             data = load_dataset(store, teacher.dataset).resized(self.space.image_size).to(device())
-        self.scorer = TaskScorer(found, net, teacher.validation, data)
+        self.scorer = TaskScorer(found, net, teacher.validation, data, DTYPES[precision])
 
     def score(self, specs: Specs, support: Support = ()) -> Scored:
         """Scores students [N, S, D] by the predictor adapted to the teacher and to the support.
@@ -57,27 +60,47 @@ class Scorer:
         self.support = support
 
 
-def check(resources: Resources) -> None:
-    """UserError where the cluster has no CPU for each scorer, which would wait for ever."""
-    if resources.scorers > (most := slots({"num_cpus": CPUS + TRIAL_CPUS})):
+def count(resources: Resources, batches: int) -> int:
+    """How many scorers there are to be: as configured, or what the cluster has and batches need.
+
+    UserError where the cluster has no CPU for each, which would wait for ever.
+    """
+    most = slots({"num_cpus": CPUS + 2 * TRIAL_CPUS})
+    if resources.scorers is not None and resources.scorers > most:
         raise UserError(
             f"{resources.scorers} scorers need a CPU each: lower resources.scorers to {most}"
         )
+    if resources.scorers is not None:
+        return resources.scorers
+    return max(1, min(most, slots(_demand(resources)), batches, MOST))
+
+
+def _demand(resources: Resources) -> dict[str, float]:
+    gpu = {"num_gpus": resources.gpus_per_run} if has_gpus() else {}
+    return {"num_cpus": CPUS} | gpu
 
 
 @contextmanager
 def started(
-    uri: str, predictor: str, teacher: TeacherCard, resources: Resources
+    uri: str,
+    predictor: str,
+    teacher: TeacherCard,
+    precision: str,
+    resources: Resources,
+    batches: int,
 ) -> Iterator[list[Any]]:
-    """Handles of `resources.scorers` actors, on GPUs where there are some, for a while.
+    """Handles of scorer actors, on GPUs where there are some, for a while.
 
     The calls return at once; an actor that cannot be made fails at its first score. None of them
     outlives the block, so that distillation gets its CPU: a scorer that stayed would keep a
     machine's only one for ever, and to start it again costs seconds where a round takes minutes.
     """
-    demand = {"num_cpus": CPUS} | ({"num_gpus": resources.gpus_per_run} if has_gpus() else {})
-    actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **demand)(Scorer)
-    actors = [actor.remote(uri, predictor, teacher) for _ in range(resources.scorers)]
+    actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **_demand(resources))(
+        Scorer
+    )
+    actors = [
+        actor.remote(uri, predictor, teacher, precision) for _ in range(count(resources, batches))
+    ]
     try:
         yield actors
     finally:

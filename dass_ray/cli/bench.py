@@ -1,7 +1,7 @@
 """`dass-ray bench`: our figure, the plain way's in the same run, and the ratio."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -10,6 +10,7 @@ from dass_ray.cli.tables import table
 from dass_ray.space import preset
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed as ratios within one run.")
+Inputs = Literal["map", "signals"]
 Rounds = Annotated[int, typer.Option(min=1, help="Calls of each way; the median counts.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, as the last line.")]
 
@@ -17,14 +18,21 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object, as the last
 @app.command()
 def scoring(
     space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
-    students: Annotated[int, typer.Option(min=1, help="Students in one batch.")] = 64,
+    inputs: Annotated[
+        Inputs,
+        typer.Option(
+            help="map: the paper's, of one noise image; signals: the shipped predictor's."
+        ),
+    ] = "signals",
+    students: Annotated[int, typer.Option(min=2, help="Students in one batch.")] = 256,
+    plain: Annotated[int, typer.Option(min=2, help="Students that the plain way scores.")] = 16,
     rounds: Rounds = 3,
     as_json: Json = False,
 ) -> None:
-    """Functional embeddings of students a second: one masked pass, against one at a time."""
+    """Students scored a second: one walk over what they share, against one at a time."""
     from dass_ray.bench.scoring import scoring  # noqa: PLC0415 - torch takes a second
 
-    _show(scoring(preset(space), students, rounds), as_json)
+    _show(scoring(preset(space), inputs, students, plain, rounds), as_json)
 
 
 @app.command(name="meta-train")

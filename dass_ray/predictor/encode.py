@@ -21,12 +21,12 @@ from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.augment import normalise
 from dass_ray.data.dataset import Dataset
-from dass_ray.models.masked import student_maps
+from dass_ray.models.prefix_tree import Room, Walk
 from dass_ray.models.resnet import ResNet
+from dass_ray.predictor.probes import Maps
 from dass_ray.predictor.signals import signals
 from dass_ray.space import Space, Specs
 
-CHUNK = 256  # students times probe images in one masked pass: 1 GiB of activations at paper scale
 REFERENCE = 32  # random students that give the signals of a task their zero and unit
 MOST = 4.0  # standard deviations that a signal tells
 SET_IMAGES, SET_SIDE = 64, 8  # what the set encoder sees: so many images of so many px
@@ -61,7 +61,8 @@ class TaskEncoder:
     """Makes the inputs of one task and of its students, on the teacher's device.
 
     accuracy: the teacher's on the validation split, in [0, 1]; space: the predictor's, which holds
-    the teacher's; dataset: of the teacher's image size, needed for what looks at real images.
+    the teacher's; dataset: of the teacher's image size, needed for what looks at real images;
+    dtype: of the convolutions.
     """
 
     teacher: ResNet
@@ -69,6 +70,7 @@ class TaskEncoder:
     space: Space
     encodings: Encodings
     dataset: Dataset | None = None
+    dtype: torch.dtype = torch.float32
 
     @cached_property
     def task(self) -> Task:
@@ -112,13 +114,13 @@ class TaskEncoder:
         both = [depths / self.space.max_depth, widths, logs[1:] - logs[0]]
         return np.concatenate(both, axis=1).astype(np.float32)
 
-    @torch.no_grad()
     def _maps(self, specs: Specs) -> Tensor:
-        size = max(1, CHUNK // len(self._probe))
-        chunks = [specs[i : i + size] for i in range(0, len(specs), size)]
-        maps = [student_maps(self.teacher, chunk, self._probe).mean(dim=1) for chunk in chunks]
-        found = torch.cat([chunk.cpu() for chunk in maps]) / self._scale
-        return found if self.encodings.use == "map" else found.mean(dim=(2, 3), keepdim=True)
+        probe = Maps(self._probe, pooled=self.encodings.use == "mean")
+        return Walk(self.teacher, probe, self._room, self.dtype)(specs).cpu() / self._scale
+
+    @cached_property
+    def _room(self) -> Room:
+        return Room.on(self.teacher.head.weight.device)
 
     @cached_property
     @torch.no_grad()
@@ -167,8 +169,8 @@ class TaskEncoder:
 
     def _raw_signals(self, specs: Specs) -> Tensor:
         images, labels = self._images
-        students = self.space.unpack(specs)
-        return signals(self.teacher, students, images, labels, self.encodings.signals)
+        names = self.encodings.signals
+        return signals(self.teacher, specs, images, labels, names, self._room, self.dtype)
 
     @cached_property
     def _reference(self) -> tuple[Tensor, Tensor]:

@@ -1,17 +1,22 @@
 """Scoring the students of one task: specs in, predicted accuracies out, in this process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from dass_ray.cost import cost
 from dass_ray.data.dataset import Dataset
+from dass_ray.errors import UserError
 from dass_ray.models.resnet import ResNet
 from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.model import Predictor, Verified
 from dass_ray.space import Specs
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+COMPARED, AGREEMENT = 128, 0.999  # random students, and the rank correlation that a type must keep
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,32 @@ class TaskScorer:
     """
 
     def __init__(
-        self, predictor: Predictor, teacher: ResNet, accuracy: float, dataset: Dataset | None = None
+        self,
+        predictor: Predictor,
+        teacher: ResNet,
+        accuracy: float,
+        dataset: Dataset | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.predictor, self.teacher = predictor, teacher.eval()
         self.encoder = TaskEncoder(
             self.teacher, accuracy, predictor.space, predictor.net.encodings, dataset
         )
         self.adapted = predictor.adapted(self.encoder.task)
+        if dtype != torch.float32:
+            self._change_to(dtype)
+
+    def _change_to(self, dtype: torch.dtype) -> None:
+        """Scores in another type from now on; UserError where that changes the ranking."""
+        specs = self.teacher.space.sample(COMPARED, np.random.default_rng(1))
+        before = self.score(specs).predicted
+        self.encoder = replace(self.encoder, dtype=dtype)
+        agree = spearmanr(before, self.score(specs).predicted).statistic
+        if not agree > AGREEMENT:
+            raise UserError(
+                f"{str(dtype).removeprefix('torch.')} ranks students otherwise than float32 "
+                f"(Spearman {agree:.4f}): set precision: float32"
+            )
 
     def readapt(self, specs: Specs, accuracy: NDArray[np.float64]) -> None:
         """Adapts anew, to the teacher and to verified students [N, S, D].

@@ -12,10 +12,16 @@ from dass_ray.models.resnet import ResNet
 from dass_ray.zero_cost.activations import after_batch_norms
 
 
+def of_kernel(kernel: Tensor, length: Tensor) -> Tensor:
+    """Scores [...] from products of codes [..., B, B] of +-1, and the codes' length [...]."""
+    alike = (length[..., None, None] + kernel).double() / 2  # units in which two codes agree
+    logs: Tensor = torch.linalg.slogdet(alike + torch.eye(alike.shape[-1]).to(alike)).logabsdet
+    return logs
+
+
 @torch.no_grad()
 def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W]."""
     _, maps = after_batch_norms(net.eval(), images)
     codes = torch.cat([torch.where(m > 0, 1.0, -1.0).flatten(1) for m in maps], dim=1)
-    alike = (codes.shape[1] + codes @ codes.T).double() / 2  # units in which two codes agree
-    return float(torch.linalg.slogdet(alike + torch.eye(len(codes)).to(alike)).logabsdet)
+    return float(of_kernel(codes @ codes.T, torch.tensor(codes.shape[1])))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from dass_ray.models.masked import student_maps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dass_ray.models.masked import student_maps
 from dass_ray.models.remap import remap
 from dass_ray.models.resnet import ResNet
 from dass_ray.space import MICRO, PAPER, Space
