@@ -30,7 +30,7 @@ class Cost:
 def cost(space: Space, specs: Specs, classes: int) -> Cost:
     """The cost of students [N, S, D] with a head of `classes` outputs."""
     width = specs.astype(np.int64)
-    inputs = _input_widths(width)
+    inputs = input_widths(width)
     weights = 9 * (inputs * width + width * width)  # two 3x3 convolutions a block
     sides = space.image_size // np.cumprod(space.strides)
     head = width[np.arange(len(width)), -1, (width[:, -1] > 0).sum(axis=1) - 1]
@@ -41,7 +41,7 @@ def cost(space: Space, specs: Specs, classes: int) -> Cost:
     return Cost(params, 2 * (macs + head * classes))
 
 
-def _input_widths(width: NDArray[np.int64]) -> NDArray[np.int64]:
+def input_widths(width: NDArray[np.int64]) -> NDArray[np.int64]:
     """[N, S, D]: channels that enter each block; 0 where there is no block."""
     depth = (width > 0).sum(axis=2)
     last = np.take_along_axis(width, depth[..., None] - 1, axis=2)[..., 0]
