@@ -31,11 +31,14 @@ def measure(
 ) -> None:
     """Measure students on this machine and fit a table of their blocks' times.
 
-    Run it on the hardware that will run the student, as idle as it can be: it times PyTorch in
-    float32, with the batch and threads that you name. Some students between the smallest and the
-    largest of the space are timed (half a minute for micro with one image), three times each. From
-    the table, any student's latency follows at once. How far off that is, is measured too, on each
-    student by a fit to all others, and shown as the error.
+    Run it on the hardware that will run the student. It times PyTorch in float32, with the batch
+    and threads that you name: 48 students from the smallest to the largest of the space, in five
+    rounds (about a minute for micro, two for paper, with one image). From their table the latency
+    of any student follows at once. How far off that is, is measured too, on each student by a fit
+    to all others, and shown as the error.
+
+    With one CPU thread, the time that other programs take is left out. With more threads or on a
+    GPU it counts, so keep the machine idle.
 
     A table never changes: what was measured before is shown again, and other settings need
     another name.

@@ -1,5 +1,6 @@
-"""Measures students on a device, as `torch.utils.benchmark` does it."""
+"""Measures students on a device with `torch.utils.benchmark`."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from platform import machine
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch.utils.benchmark import Timer
+from torch.utils.benchmark.utils.timer import timer as wall_time  # waits for the GPU
 
 from dass_ray.cost import cost
 from dass_ray.errors import UserError
@@ -17,8 +19,8 @@ from dass_ray.space import Space, Spec
 OnStudent = Callable[[int, str], None]
 """Told how many of the `ROUNDS` x students timings are done, and what the last one gave."""
 
-ROUNDS = 3
-MIN_RUN_S = 0.2  # the shortest time that one student runs in a round
+ROUNDS = 5
+MIN_RUN_S = 0.1  # the shortest time that one student runs in a round
 _POOL = 32  # students drawn for each that is measured
 
 
@@ -59,21 +61,21 @@ def measure(
 ) -> list[tuple[Spec, float]]:
     """Students of a space and the ms of one forward pass of `batch` random images, in float32.
 
-    Every student is timed in each of `ROUNDS` rounds, in a new order, and the quickest of its
-    rounds' medians counts: other work on the machine can only slow a student, and seldom slows
-    the same one each time. UserError where the space has fewer students.
+    Every student is timed in each of `ROUNDS` rounds, in a new order, so that a drift of the
+    machine meets all of them; the median of its rounds' medians counts. One CPU thread is timed by
+    the thread's own clock, which stands still while another process has the core; all else by wall
+    time. UserError where the space has fewer students.
     """
     specs, rng = spread(space, classes, students, seed), np.random.default_rng(seed)
-    side, best = space.image_size, np.full(students, np.inf)
+    side, ms = space.image_size, np.zeros((ROUNDS, students))
     images = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(seed))
     images = images.to(device)
     for number in range(ROUNDS):
         for done, i in enumerate(rng.permutation(students), number * students + 1):
-            ms = _time(space, specs[i], classes, images, threads)
-            best[i] = min(best[i], ms)
+            ms[number, i] = _time(space, specs[i], classes, images, threads)
             if on_student:
-                on_student(done, f"{specs[i]} {ms:.3g} ms")
-    return list(zip(specs, best.tolist(), strict=True))
+                on_student(done, f"{specs[i]} {ms[number, i]:.3g} ms")
+    return list(zip(specs, np.median(ms, axis=0).tolist(), strict=True))
 
 
 def spread(space: Space, classes: int, n: int, seed: int) -> list[Spec]:
@@ -92,8 +94,15 @@ def spread(space: Space, classes: int, n: int, seed: int) -> list[Spec]:
 
 @torch.inference_mode()
 def _time(space: Space, spec: Spec, classes: int, images: torch.Tensor, threads: int) -> float:
-    """Median ms of one forward pass; the number of threads is set for its time only."""
+    """Median ms of one forward pass; the number of threads is set while it is timed only."""
     net = seeded(space, spec, classes, 0).eval().to(images.device)
-    timer = Timer("net(images)", globals={"net": net, "images": images}, num_threads=threads)
-    timer.timeit(2)  # warm-up: memory, kernels chosen and compiled
-    return 1e3 * timer.blocked_autorange(min_run_time=MIN_RUN_S).median
+    net(images)  # warm-up: memory, kernels chosen and compiled
+    own_clock = images.device.type == "cpu" and threads == 1
+    timer = Timer(
+        "net(images)",
+        globals={"net": net, "images": images},
+        num_threads=threads,
+        timer=time.thread_time if own_clock else wall_time,
+    )
+    with torch.cuda.device_of(images):  # the GPU that is waited for; nothing on a CPU
+        return 1e3 * timer.blocked_autorange(min_run_time=MIN_RUN_S).median
