@@ -13,7 +13,7 @@ _MAX_LENGTH = 100  # a name is one path component, and file systems end at 255 b
 
 def find(store: Store, name: str, setup: LatencySetup) -> LatencyTable | None:
     """The table of this name if there is one; UserError where it was measured otherwise."""
-    if not re.match(NAME, name) or len(name) > _MAX_LENGTH:
+    if not re.fullmatch(NAME, name) or len(name) > _MAX_LENGTH:
         raise UserError(
             f"{name!r} cannot name a latency table: use 1 to {_MAX_LENGTH} letters, digits, "
             "'.', '_', '-', a letter or digit first"
@@ -32,7 +32,7 @@ def commit(store: Store, name: str, table: LatencyTable) -> LatencyTable:
 
 def load(store: Store, name: str) -> LatencyTable:
     """The table of this name; UserError with the known ones where there is none."""
-    table = read_object(store, LatencyTable, _path(name)) if re.match(NAME, name) else None
+    table = read_object(store, LatencyTable, _path(name)) if re.fullmatch(NAME, name) else None
     if table:
         return table
     known = ", ".join(names(store)) or "none yet; `dass-ray latency measure NAME` makes one"
