@@ -74,13 +74,13 @@ def list_(store: StoreUri = None) -> None:
 
     opened = open_store(store_uri(store), write=False)
     shown = table(
-        "name", "space", "device", "images", "threads", "students", "error", "90%", "Spearman",
+        "name", "space", "device", "images", "threads", "error", "90%", "Spearman",
         folded="device",
     )  # fmt: skip
     for name in latencies.names(opened):
         one = latencies.load(opened, name)
         shown.add_row(
-            name, one.space.name, one.device, str(one.batch), str(one.threads), str(one.students),
+            name, one.space.name, one.device, str(one.batch), str(one.threads),
             f"{one.errors.median:.1%}", f"{one.errors.p90:.1%}", f"{one.errors.spearman:.3f}",
         )  # fmt: skip
     Console().print(shown)

@@ -61,10 +61,10 @@ def measure(
 ) -> list[tuple[Spec, float]]:
     """Students of a space and the ms of one forward pass of `batch` random images, in float32.
 
-    Every student is timed in each of `ROUNDS` rounds, in a new order, so that a drift of the
-    machine meets all of them; the median of its rounds' medians counts. One CPU thread is timed by
-    the thread's own clock, which stands still while another process has the core; all else by wall
-    time. UserError where the space has fewer students.
+    Every student is timed in each of `ROUNDS` rounds, in a new order, and the smallest of its
+    rounds' medians counts: other work can only slow a student, and seldom the same one each time.
+    One CPU thread is timed by the thread's own clock, which stands still while another process has
+    the core; all else by wall time. UserError where the space has fewer students.
     """
     specs, rng = spread(space, classes, students, seed), np.random.default_rng(seed)
     side, ms = space.image_size, np.zeros((ROUNDS, students))
@@ -75,7 +75,7 @@ def measure(
             ms[number, i] = _time(space, specs[i], classes, images, threads)
             if on_student:
                 on_student(done, f"{specs[i]} {ms[number, i]:.3g} ms")
-    return list(zip(specs, np.median(ms, axis=0).tolist(), strict=True))
+    return list(zip(specs, ms.min(axis=0).tolist(), strict=True))
 
 
 def spread(space: Space, classes: int, n: int, seed: int) -> list[Spec]:
