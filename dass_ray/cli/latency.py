@@ -22,7 +22,7 @@ def measure(
     name: Annotated[str, typer.Argument(help="What the table is called from now on.")],
     space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
     classes: Annotated[int, typer.Option(min=1, help="Outputs of the students.")] = 10,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:<number>.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or cuda:1 for the second GPU.")] = "cpu",
     batch: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads that PyTorch uses.")] = 1,
     students: Annotated[int, typer.Option(min=LEAST, help="Students to measure.")] = 48,
@@ -37,8 +37,9 @@ def measure(
     of any student follows at once. How far off that is, is measured too, on each student by a fit
     to all others, and shown as the error.
 
-    With one CPU thread, the time that other programs take is left out. With more threads or on a
-    GPU it counts, so keep the machine idle.
+    Keep the machine idle. With one CPU thread, the time that other programs take on its core is
+    left out, and what remains of them is some 10% of slowness; with more threads or on a GPU all
+    of it counts.
 
     A table never changes: what was measured before is shown again, and other settings need
     another name.
