@@ -1,0 +1,124 @@
+"""Fits a table of blocks to measured students: non-negative least squares of relative errors.
+
+What a block costs is linear, in each stage, in four things that its widths decide. They were chosen
+by the error on students that took no part (docs/PERFORMANCE.md).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.stats import spearmanr
+
+from dass_ray import __version__
+from dass_ray.cost import input_widths
+from dass_ray.errors import UserError
+from dass_ray.latency import (
+    LEAST,
+    BlockTime,
+    LatencyErrors,
+    LatencySetup,
+    LatencyTable,
+    MeasuredStudent,
+)
+from dass_ray.space import Space, Spec, Specs
+
+_LANES = 16  # channels that vector units take at once, float32 of AVX-512
+_PER_STAGE = 4  # features of a block
+
+Reals = NDArray[np.float64]
+
+
+def fit(setup: LatencySetup, measured: Sequence[tuple[Spec, float]]) -> LatencyTable:
+    """The table of measured students (ms), with its errors on students left out one by one.
+
+    UserError with fewer than `LEAST` students.
+    """
+    if len(measured) < LEAST:
+        raise UserError(f"a latency table needs at least {LEAST} students, not {len(measured)}")
+    specs, ms = [spec for spec, _ in measured], np.array([ms for _, ms in measured])
+    rows = features(setup.space, setup.space.pack(specs))
+    found, predicted = coefficients(rows, ms), left_out(rows, ms)
+    return LatencyTable(
+        **setup.model_dump(exclude={"space"}),
+        space=setup.space,
+        base=float(found[0]),
+        blocks=tuple(_blocks(setup.space, found[1:].reshape(-1, _PER_STAGE))),
+        measured=tuple(
+            MeasuredStudent(str(spec), float(m), float(p))
+            for spec, m, p in zip(specs, ms, predicted, strict=True)
+        ),
+        errors=errors(ms, predicted),
+        torch_version=torch.__version__,
+        code_version=__version__,
+    )
+
+
+def features(space: Space, specs: Specs) -> Reals:
+    """[N, 1 + 4 S]: one, then sums over each stage's blocks of what `_block` gives."""
+    width = specs.astype(np.int64)
+    inputs, first = input_widths(width), np.arange(specs.shape[2]) == 0
+    stages = [
+        _block(space, s, first, inputs[:, s], width[:, s]).sum(axis=1)
+        for s in range(len(space.widths))
+    ]
+    return np.concatenate([np.ones((len(specs), 1)), *stages], axis=1)
+
+
+def _block(space: Space, stage: int, first: Any, inputs: Any, width: Any) -> Reals:  # noqa: ANN401
+    """[..., 4] for blocks of widths [...]; zeros where there is none (width 0).
+
+    That there is a block; channels x pixels that it reads and writes; its multiply-accumulates;
+    the same with channels rounded up to what vector units take at once.
+    """
+    side = space.image_size // int(np.prod(space.strides[: stage + 1]))
+    entering = np.where(first, space.strides[stage] ** 2, 1) * inputs
+    padded, wide = (-(-channels // _LANES) * _LANES for channels in (inputs, width))
+    macs = [9 * (inputs * width + width * width), 9 * (padded * wide + wide * wide)]
+    columns = [width > 0, *(side**2 * column for column in (entering + 2 * width, *macs))]
+    return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=-1)
+
+
+def coefficients(rows: Reals, ms: Reals) -> Reals:
+    """[F], none negative: of least squared relative error of `rows` [N, F] against `ms` [N]."""
+    weighted = rows / ms[:, None]
+    scale = weighted.max(axis=0)
+    found, _ = nnls(weighted / scale, np.ones(len(ms)), maxiter=100 * len(scale))
+    solved: Reals = found / scale
+    return solved
+
+
+def left_out(rows: Reals, ms: Reals) -> Reals:
+    """[N]: each student's ms, predicted by a fit to all the others."""
+    return np.array(
+        [
+            row @ coefficients(np.delete(rows, i, axis=0), np.delete(ms, i))
+            for i, row in enumerate(rows)
+        ]
+    )
+
+
+def errors(ms: Reals, predicted: Reals) -> LatencyErrors:
+    """The errors of predictions [N] against measurements [N], both ms."""
+    relative = abs(predicted / ms - 1)
+    return LatencyErrors(
+        median=float(np.median(relative)),
+        p90=float(np.quantile(relative, 0.9)),
+        spearman=float(spearmanr(predicted, ms).statistic),
+    )
+
+
+def _blocks(space: Space, found: Reals) -> list[BlockTime]:
+    """Every block that a student can have, with the ms that coefficients [S, 4] give it."""
+    out = []
+    for s, choice in enumerate(space.choices):
+        before = space.choices[s - 1] if s else ()
+        pairs = [(True, i, w) for w in choice for i in before or (w,)]  # the stem has its width
+        pairs += [(False, i, w) for w in choice for i in choice if space.max_depth > 1]
+        first, inputs, width = (np.array(column) for column in zip(*pairs, strict=True))
+        ms = _block(space, s, first, inputs, width) @ found[s]
+        out += [BlockTime(s + 1, *pair, t) for pair, t in zip(pairs, ms.tolist(), strict=True)]
+    return out
