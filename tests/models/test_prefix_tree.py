@@ -15,6 +15,9 @@ from .. import make_task
 from ..make import ODD, TINY, few
 from .make import FLAT, SHALLOW, assert_close, images, one_by_one
 
+WIDENS = Space(
+    name="widens", image_size=8, widths=(8, 8), strides=(1, 1), max_depth=5, multipliers=(0.125, 1)
+)
 SMALL, LARGE = Room(level=1, batch=1), Room(level=2**30, batch=2**30)
 SOME = Room(level=5000, batch=1000)  # a few chunks and a few stacks
 
@@ -193,8 +196,9 @@ def test_equal_widths_are_one_dense_batch(runs):
 
 @pytest.mark.parametrize("batch", [1, 1000, 4000])
 def test_no_dense_batch_is_larger_than_its_room(batch, runs):
-    teacher, specs = make_task.teacher(), drawn(TINY, 60)
-    walk(teacher, specs, images(TINY, 2), Room(2**30, batch))
+    """Though blocks may be eight times as wide as what enters them."""
+    teacher, specs = make_task.teacher(WIDENS), drawn(WIDENS, 100)
+    walk(teacher, specs, images(WIDENS, 1), Room(2**30, batch))
     for module, maps in runs:
         if module is not None:
             assert maps.numel() <= max(batch, maps[0].numel())
