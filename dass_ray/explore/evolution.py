@@ -29,7 +29,7 @@ def emulated(objectives: Sequence[Objective]) -> list[Objective]:
 
 def unique(specs: Specs) -> Specs:
     """Each of the students [N, S, D] once, where it first came."""
-    _, first = np.unique(specs.reshape(len(specs), -1), axis=0, return_index=True)
+    _, first = np.unique(specs, axis=0, return_index=True)
     return specs[np.sort(first)]
 
 
@@ -93,7 +93,7 @@ class Evolution:
         return self.priced(specs[self.limits.met(self.costs(specs))])
 
     def _distinct(self, some: Candidates) -> Candidates:
-        _, first = np.unique(some.specs.reshape(len(some), -1), axis=0, return_index=True)
+        _, first = np.unique(some.specs, axis=0, return_index=True)
         return some.at(np.sort(first))
 
     def _children(self, parents: Specs) -> Specs:

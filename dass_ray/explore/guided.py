@@ -134,7 +134,7 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
         known, best = self.archive.all, self._elite()
         others = self.rng.permutation(len(known))[: LEARNED - len(best)]
         some = joined([best, known.at(others)])
-        _, first = np.unique(some.specs.reshape(len(some), -1), axis=0, return_index=True)
+        _, first = np.unique(some.specs, axis=0, return_index=True)
         some = some.at(first)
         if self.kernel is None or len(known) >= 2 * self.tuned_at:
             few = some.at(self.rng.permutation(len(some))[:TUNED_ON])
