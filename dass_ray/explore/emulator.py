@@ -24,6 +24,7 @@ from dass_ray.space import Space, Specs
 
 Floats = NDArray[np.float64]
 TUNED_ON = 256  # students that the kernel's scales are fitted to
+SURE = 1e-6  # accuracies that are nearer to 0 or 1, whose log-odds are infinite, count as this near
 KERNEL: Kernel = ConstantKernel(1.0) * RBF(8.0, (1.0, 100.0)) + WhiteKernel(0.1, (1e-4, 1.0))
 
 
@@ -49,8 +50,8 @@ class Emulator:
 
     @classmethod
     def fit(cls, space: Space, specs: Specs, costs: Cost, accuracy: Floats, kernel: Kernel) -> Self:
-        """From students [N, S, D] with accuracies [N] in (0, 1); kernel: with its scales."""
-        x, y = features(space, specs, costs), logit(accuracy)
+        """From students [N, S, D] with accuracies [N] in [0, 1]; kernel: with its scales."""
+        x, y = features(space, specs, costs), _log_odds(accuracy)
         zero, unit = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
         level, scale = float(y.mean()), float(max(y.std(), 1e-9))
         process = GaussianProcessRegressor(kernel, optimizer=None)
@@ -73,9 +74,14 @@ class Emulator:
 
 def tuned(space: Space, specs: Specs, costs: Cost, accuracy: Floats) -> Kernel:
     """The kernel with scales of the highest marginal likelihood on these students [N, S, D]."""
-    x, y = features(space, specs, costs), logit(accuracy)
+    x, y = features(space, specs, costs), _log_odds(accuracy)
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-6)
     process = GaussianProcessRegressor(KERNEL, normalize_y=True)
     with warnings.catch_warnings():  # a scale at its bound is fine
         warnings.simplefilter("ignore", ConvergenceWarning)
         return process.fit(x, y).kernel_
+
+
+def _log_odds(accuracy: Floats) -> Floats:
+    found: Floats = logit(accuracy.clip(SURE, 1 - SURE))
+    return found
