@@ -50,7 +50,7 @@ class Evolution:
         for _ in range(GENERATIONS):
             born = self._within(self._children(alive.specs if len(alive) else parents))
             seen.append(born)
-            both = joined([alive, born])
+            both = self._distinct(joined([alive, born]))  # or copies of the best take over
             alive = both.at(self._ranked(both, PARENTS))
         return self._distinct(joined(seen))
 

@@ -73,6 +73,22 @@ def test_pool_is_of_different_students_within_the_limits(evolution, objectives):
     assert set(keys(within)) <= set(keys(pool.specs))
 
 
+@pytest.mark.parametrize("share", [2, 100])
+def test_parents_are_different_ones(evolution, monkeypatch, share):
+    """Copies of the best would take over: most of the parents, after a few generations."""
+    parents, children = [], Evolution._children
+
+    def looking(search, specs):
+        parents.append(specs)
+        return children(search, specs)
+
+    monkeypatch.setattr(Evolution, "_children", looking)
+    params = COSTS["small"](drawn(SMALL, 400)).params
+    evolution(Limits(params=int(np.percentile(params, share)))).pool(drawn(SMALL, 64))
+    assert [len(unique(specs)) for specs in parents] == [len(specs) for specs in parents]
+    assert len(parents[-1]) == 32
+
+
 def test_evolution_finds_better_ones_than_its_parents(evolution, emulator):
     parents = drawn(SMALL, 32)
     pool = evolution(objectives=("accuracy",)).pool(parents)
