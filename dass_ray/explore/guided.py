@@ -35,6 +35,7 @@ PARENTS = 128  # scored students that evolution begins with
 ALIKE = 16  # students of a batch for each beginning
 FREE = 0.125  # share of a batch that may begin anywhere
 WALK = 8  # mutations of a random student
+LOOKED_FOR = 2048  # random students, where too few new ones turned up otherwise
 
 
 class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
@@ -100,6 +101,9 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
             self._new(evolution.priced(self._random(n))).specs,
         ]
         distinct = unique(np.concatenate(chosen))[:n]
+        if len(distinct) < n:
+            more = self._new(evolution.priced(self._random(LOOKED_FOR))).specs
+            distinct = unique(np.concatenate([distinct, more]))[:n]
         return np.concatenate([distinct, self._random(n - len(distinct))])  # too few are left
 
     def _new(self, some: Candidates) -> Candidates:
