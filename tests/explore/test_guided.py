@@ -170,7 +170,8 @@ def test_few_candidates_are_enough(known, objectives):
     if known:
         start(found, known)
     specs = found.propose(20)
-    assert len(specs) == 20
+    assert len(set(keys(specs))) == 20
+    assert not set(keys(specs)) & found.archive.asked
     assert found.limits.met(found.costs(specs)).all()
 
 

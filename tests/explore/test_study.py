@@ -176,7 +176,7 @@ def test_accuracy_guides_the_search(sampler):
 
 
 def test_ours_repeats_no_student():
-    found = explorer("guided")
+    found = explorer("guided", limits=Limits(params=6000))
     names = [name for _ in range(5) for name in keys(step(found).specs)]
     assert len(set(names)) == 5 * BATCH
 
