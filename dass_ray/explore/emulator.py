@@ -25,6 +25,7 @@ from dass_ray.space import Space, Specs
 
 Floats = NDArray[np.float64]
 TUNED_ON = 256  # students that the kernel's scales are fitted to
+SURE = 1e-6  # accuracies that are nearer to 0 or 1, whose log-odds are infinite, count as this near
 KERNEL: Kernel = ConstantKernel(1.0) * RBF(8.0, (1.0, 100.0)) + WhiteKernel(0.1, (1e-4, 1.0))
 
 
@@ -65,8 +66,8 @@ class Emulator:
 
     @classmethod
     def fit(cls, space: Space, specs: Specs, costs: Cost, accuracy: Floats, scales: Scales) -> Self:
-        """From students [N, S, D] with accuracies [N] in (0, 1)."""
-        x, y = features(space, specs, costs), logit(accuracy)
+        """From students [N, S, D] with accuracies [N] in [0, 1]."""
+        x, y = features(space, specs, costs), _log_odds(accuracy)
         zero, unit = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
         level, scale = float(y.mean()), float(max(y.std(), 1e-9))
         known = (x - zero) / unit
@@ -104,10 +105,15 @@ def _kernel(a: Floats, b: Floats, scales: Scales) -> Floats:
 
 def tuned(space: Space, specs: Specs, costs: Cost, accuracy: Floats) -> Scales:
     """The scales of the highest marginal likelihood on students [N, S, D], by scikit-learn."""
-    x, y = features(space, specs, costs), logit(accuracy)
+    x, y = features(space, specs, costs), _log_odds(accuracy)
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-6)
     process = GaussianProcessRegressor(KERNEL, normalize_y=True)
     with warnings.catch_warnings():  # a scale at its bound is fine
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = process.fit(x, y).kernel_
     return Scales(found.k1.k1.constant_value, found.k1.k2.length_scale, found.k2.noise_level)
+
+
+def _log_odds(accuracy: Floats) -> Floats:
+    found: Floats = logit(accuracy.clip(SURE, 1 - SURE))
+    return found

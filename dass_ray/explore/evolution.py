@@ -29,7 +29,7 @@ def emulated(objectives: Sequence[Objective]) -> list[Objective]:
 
 def unique(specs: Specs) -> Specs:
     """Each of the students [N, S, D] once, where it first came."""
-    _, first = np.unique(specs.reshape(len(specs), -1), axis=0, return_index=True)
+    _, first = np.unique(specs, axis=0, return_index=True)
     return specs[np.sort(first)]
 
 
@@ -50,7 +50,7 @@ class Evolution:
         for _ in range(GENERATIONS):
             born = self._within(self._children(alive.specs if len(alive) else parents))
             seen.append(born)
-            both = joined([alive, born])
+            both = self._distinct(joined([alive, born]))  # or copies of the best take over
             alive = both.at(self._ranked(both, PARENTS))
         return self._distinct(joined(seen))
 
@@ -93,7 +93,7 @@ class Evolution:
         return self.priced(specs[self.limits.met(self.costs(specs))])
 
     def _distinct(self, some: Candidates) -> Candidates:
-        _, first = np.unique(some.specs.reshape(len(some), -1), axis=0, return_index=True)
+        _, first = np.unique(some.specs, axis=0, return_index=True)
         return some.at(np.sort(first))
 
     def _children(self, parents: Specs) -> Specs:

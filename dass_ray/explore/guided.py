@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
@@ -34,6 +35,7 @@ PARENTS = 128  # scored students that evolution begins with
 ALIKE = 16  # students of a batch for each beginning
 FREE = 0.125  # share of a batch that may begin anywhere
 WALK = 8  # mutations of a random student
+LOOKED_FOR = 2048  # random students at the least, where too few new ones turned up otherwise
 
 
 class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
@@ -87,7 +89,7 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
     def propose(self, n: int) -> Specs:
         """n students [n, S, D] within the limits, new ones where there are some left."""
         if len(self.archive) < FEWEST:
-            return self._random(n)
+            return self._filled(self._random(0), n)
         evolution = Evolution(
             self.costs, self.limits, emulated(self.objectives), self._emulator(), self.rng
         )
@@ -98,13 +100,23 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
             evolution.best(self._new(pool), n).specs,
             self._new(evolution.priced(self._random(n))).specs,
         ]
-        distinct = unique(np.concatenate(chosen))[:n]
-        return np.concatenate([distinct, self._random(n - len(distinct))])  # too few are left
+        return self._filled(unique(np.concatenate(chosen))[:n], n)
+
+    def _filled(self, distinct: Specs, n: int) -> Specs:
+        """n students [n, S, D]: these, new random ones, and where none are left, any."""
+        if len(distinct) < n:
+            more = self._random(max(LOOKED_FOR, 2 * n))
+            distinct = unique(np.concatenate([distinct, more[self._unasked(more)]]))[:n]
+        return np.concatenate([distinct, self._random(n - len(distinct))])
 
     def _new(self, some: Candidates) -> Candidates:
         """Those that were not asked for yet."""
+        return some.at(self._unasked(some.specs))
+
+    def _unasked(self, specs: Specs) -> NDArray[np.bool_]:
+        """[N]: which students were not asked for yet."""
         asked = self.archive.asked
-        return some.at(np.array([name not in asked for name in keys(some.specs)], bool))
+        return np.array([name not in asked for name in keys(specs)], bool)
 
     def _elite(self) -> Candidates:
         """The best scored students, best first; only new ones are ranked among them."""
@@ -133,7 +145,7 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
         known, best = self.archive.all, self._elite()
         others = self.rng.permutation(len(known))[: LEARNED - len(best)]
         some = joined([best, known.at(others)])
-        _, first = np.unique(some.specs.reshape(len(some), -1), axis=0, return_index=True)
+        _, first = np.unique(some.specs, axis=0, return_index=True)
         some = some.at(first)
         if self.scales is None or len(known) >= 2 * self.tuned_at:
             few = some.at(self.rng.permutation(len(some))[:TUNED_ON])

@@ -76,7 +76,7 @@ class Blocks:
         space = self.space
         out = np.zeros((len(params), len(space.widths), space.max_depth), np.int16)
         for s, choice in enumerate(space.choices):
-            depths = np.array([row[f"d{s}"] for row in params])
+            depths = np.array([row[f"d{s}"] for row in params], np.int64)
             for j in range(space.max_depth):
                 index = [row.get(f"w{s}.{j}", len(choice) - 1) for row in params]
                 out[:, s, j] = np.where(j < depths, np.asarray(choice)[index], 0)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import torch.nn.functional as F
 from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.augment import normalise
+from dass_ray.models.prefix_tree import Room
 from dass_ray.models.remap import remap
 from dass_ray.models.resnet import ResNet
-from dass_ray.predictor import encode
 from dass_ray.predictor.encode import TaskEncoder, noise
 from dass_ray.predictor.signals import signals
 from dass_ray.space import Space
@@ -89,13 +90,36 @@ def test_training_images_as_the_probe(teacher):
     assert torch.allclose(maps[0], seen / seen.square().mean().sqrt(), atol=1e-5)
 
 
-def test_chunks_do_not_matter(teacher, monkeypatch):
-    encode_all = TaskEncoder(teacher, 0.9, TINY, PAPER)
-    whole = encode_all.students(sampled(10))
-    monkeypatch.setattr(encode, "CHUNK", 3)
-    parts = encode_all.students(sampled(10))
-    assert torch.allclose(parts.maps, whole.maps, atol=1e-6)
-    assert torch.equal(parts.vectors, whole.vectors)
+def test_the_room_does_not_matter(teacher, monkeypatch):
+    whole = encoder(EVERY).students(sampled(10))
+    for room in (Room(1, 1), Room(2000, 500)):
+        monkeypatch.setattr(Room, "on", lambda _device, room=room: room)
+        parts = encoder(EVERY).students(sampled(10))
+        assert torch.allclose(parts.maps, whole.maps, atol=1e-5)
+        assert torch.allclose(parts.signals, whole.signals, atol=1e-3)
+        assert torch.equal(parts.vectors, whole.vectors)
+
+
+def test_students_come_in_any_order_and_company():
+    encode_all = encoder(EVERY)
+    whole, order = encode_all.students(sampled(9)), np.random.default_rng(1).permutation(9)
+    turned = encode_all.students(sampled(9)[order])
+    assert torch.allclose(turned.maps, whole.maps[order], atol=1e-5)
+    assert torch.allclose(turned.signals, whole.signals[order], atol=1e-3)
+    assert torch.equal(turned.vectors, whole.vectors[order])
+
+
+def test_bfloat16_changes_what_is_computed_a_little():
+    exact, short = (
+        replace(encoder(EVERY), dtype=dtype).students(sampled(12))
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert torch.equal(short.vectors, exact.vectors)
+    assert short.maps.dtype == short.signals.dtype == torch.float32
+    assert 1e-5 < (short.maps - exact.maps).norm() / exact.maps.norm() < 0.03
+    kl, _zen, nwot = (short.signals - exact.signals).abs().mean(dim=0)
+    assert 0 < kl < 0.2
+    assert 0 < nwot < 0.2
 
 
 def test_the_teacher_is_its_own_student(teacher):
@@ -175,7 +199,8 @@ def test_signals_are_relative_to_random_students():
 
     def raw(specs):
         labels = data.train.labels[order]
-        return signals(encode_all.teacher, TINY.unpack(specs), images, labels, ("kl", "ridge"))
+        room = Room.on(torch.device("cpu"))
+        return signals(encode_all.teacher, specs, images, labels, ("kl", "ridge"), room)
 
     reference = raw(TINY.sample(32, np.random.default_rng(0)))
     expected = (raw(sampled(5)) - reference.mean(dim=0)) / reference.std(dim=0)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import torch
 from scipy.special import logit
 
 from dass_ray.cost import cost
+from dass_ray.errors import UserError
+from dass_ray.predictor import scorer as module
 from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.meta_train import meta_train
 from dass_ray.predictor.scorer import TaskScorer
@@ -89,3 +92,63 @@ def test_a_predictor_that_sees_images():
     found = TaskScorer(predictor, make_task.teacher(), 0.9, data).score(TINY.pack([TINY.teacher]))
     expected = predictor.adapted(task.task).score(task.task.teacher)
     assert found.predicted == pytest.approx(expected.mean.numpy(), abs=1e-5)
+
+
+BRIEF = torch.bfloat16
+
+
+def test_bfloat16_scores_like_float32(predictor, teacher, monkeypatch):
+    monkeypatch.setattr(module, "AGREEMENT", 0.9)
+    exact, short = (
+        TaskScorer(predictor, teacher, 0.8, dtype=dtype) for dtype in (torch.float32, BRIEF)
+    )
+    assert (exact.encoder.dtype, short.encoder.dtype) == (torch.float32, BRIEF)
+    found, expected = short.score(SPECS), exact.score(SPECS)
+    assert not np.array_equal(found.predicted, expected.predicted)  # it is really used
+    assert found.predicted == pytest.approx(expected.predicted, abs=0.01)
+    assert found.params.tolist() == expected.params.tolist()
+
+
+def test_bfloat16_is_refused_where_it_changes_the_ranking(predictor, teacher, monkeypatch):
+    monkeypatch.setattr(module, "AGREEMENT", 1.0)
+    message = (
+        r"^bfloat16 ranks students .* float32 \(Spearman [01]\.\d{4}\): set precision: float32$"
+    )
+    with pytest.raises(UserError, match=message):
+        TaskScorer(predictor, teacher, 0.8, dtype=BRIEF)
+
+
+@pytest.mark.parametrize(("told", "refused"), [(0.9989, True), (0.9991, False)])
+def test_how_much_the_rankings_must_agree(predictor, teacher, monkeypatch, told, refused):
+    def agree(a, b):
+        assert len(a) == len(b) == 128
+        return SimpleNamespace(statistic=told)
+
+    monkeypatch.setattr(module, "spearmanr", agree)
+    if refused:
+        with pytest.raises(UserError, match=r"Spearman 0\.9989"):
+            TaskScorer(predictor, teacher, 0.8, dtype=BRIEF)
+    else:
+        assert TaskScorer(predictor, teacher, 0.8, dtype=BRIEF).encoder.dtype == BRIEF
+
+
+def test_scores_that_are_all_equal_are_refused(predictor, teacher, monkeypatch):
+    """Their rank correlation is no number."""
+    monkeypatch.setattr(module, "spearmanr", lambda _a, _b: SimpleNamespace(statistic=np.nan))
+    with pytest.raises(UserError, match="set precision: float32"):
+        TaskScorer(predictor, teacher, 0.8, dtype=BRIEF)
+
+
+def test_float32_is_compared_with_nothing(predictor, teacher, monkeypatch):
+    monkeypatch.setattr(module, "spearmanr", None)
+    TaskScorer(predictor, teacher, 0.8)
+
+
+def test_what_is_verified_is_learned_in_bfloat16_too(predictor, teacher, monkeypatch):
+    monkeypatch.setattr(module, "AGREEMENT", 0.9)
+    found, exact = (
+        TaskScorer(predictor, teacher, 0.8, dtype=dtype) for dtype in (BRIEF, torch.float32)
+    )
+    for scorer in (found, exact):
+        scorer.readapt(SPECS[:3], np.array([0.2, 0.25, 0.3]))
+    assert found.score(SPECS).predicted == pytest.approx(exact.score(SPECS).predicted, abs=0.02)
