@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from dass_ray import ledger, searches
+from dass_ray import latencies, ledger, searches
 from dass_ray.actors.session import ray_session
 from dass_ray.cli import main as cli
 from dass_ray.explore.study import Explorer
 from dass_ray.kd.teachers import list_teachers
+from dass_ray.space import Spec
 from dass_ray.store import open_store
+
+from .make import TINY, specs
+from .make_latency import latency_table
 
 CONFIG = """
 space: {name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}
@@ -154,6 +158,25 @@ def test_a_finished_search_goes_on_with_more(home, capsys):
     assert [c.round for c in searches.choices(store, "mine") if c.role == "top"] == [1, 1, 2]
     assert run(*search()) == 0  # the smaller budget is met
     assert {path: store.get(path) for path in store.list("searches/mine")} == after
+
+
+def test_a_search_within_a_latency(home, capsys):
+    """Milliseconds of a measured table are a limit and an objective, and are told."""
+    store, table = open_store("store"), latency_table()
+    latencies.commit(store, "abacus", table)
+    limit = float(np.median(table.milliseconds(TINY.pack(specs(TINY, 50)))))
+    words = search("name=quick", "latency=abacus", f"limits.latency={limit}",
+                   "objectives=[accuracy_lower, latency]", "verify.choose=front")  # fmt: skip
+    assert run(*words) == 0
+    assert re.search(r"params +FLOPs +ms +predicted", capsys.readouterr().out)
+    chosen = searches.choices(store, "quick")
+    assert len(chosen) == 4
+    for choice in chosen:
+        ms = table.milliseconds(TINY.pack([Spec.parse(choice.spec)]))[0]
+        assert choice.latency == pytest.approx(ms)
+        assert ms <= limit
+    page = (home / "report-quick.html").read_text()
+    assert f"{chosen[0].latency:.3g} ms" in page
 
 
 def test_a_search_in_rounds(home, capsys):

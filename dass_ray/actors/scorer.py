@@ -73,21 +73,22 @@ class Scorer:
 def count(resources: Resources, batches: int) -> int:
     """How many scorers there are to be: as configured, or what the cluster has and batches need.
 
-    UserError where the cluster has no CPU for each, which would wait for ever.
+    UserError where the cluster has no CPU, or no GPU, for each, which would wait for ever.
     """
-    most = slots({"num_cpus": CPUS + 2 * TRIAL_CPUS})
+    most = min(slots({"num_cpus": CPUS + 2 * TRIAL_CPUS}), slots(_demand()))
     if resources.scorers is not None and resources.scorers > most:
         raise UserError(
-            f"{resources.scorers} scorers need a CPU each: lower resources.scorers to {most}"
+            f"{resources.scorers} scorers need a CPU (and a GPU, where there are some) each: "
+            f"lower resources.scorers to {most}"
         )
     if resources.scorers is not None:
         return resources.scorers
-    return max(1, min(most, slots(_demand(resources)), batches, MOST))
+    return max(1, min(most, batches, MOST))
 
 
-def _demand(resources: Resources) -> dict[str, float]:
-    gpu = {"num_gpus": resources.gpus_per_run} if has_gpus() else {}
-    return {"num_cpus": CPUS} | gpu
+def _demand() -> dict[str, float]:
+    """A whole GPU where there are some: nothing else runs on it while students are scored."""
+    return {"num_cpus": CPUS} | ({"num_gpus": 1.0} if has_gpus() else {})
 
 
 @contextmanager
@@ -105,9 +106,7 @@ def started(
     outlives the block, so that distillation gets its CPU: a scorer that stayed would keep a
     machine's only one for ever, and to start it again costs seconds where a round takes minutes.
     """
-    actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **_demand(resources))(
-        Scorer
-    )
+    actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **_demand())(Scorer)
     actors = [
         actor.remote(uri, predictor, teacher, precision) for _ in range(count(resources, batches))
     ]

@@ -13,7 +13,8 @@ from dass_ray.cli.main import app
 @pytest.mark.parametrize(
     "words",
     [
-        ["scoring", "--students", "3", "--rounds", "1"],
+        ["scoring", "--students", "4", "--plain", "2", "--rounds", "1"],
+        ["scoring", "--inputs", "map", "--students", "4", "--plain", "2", "--rounds", "1"],
         ["kd", "--rounds", "1"],
         ["meta-train", "--members", "2", "--rounds", "1"],
     ],
