@@ -121,6 +121,7 @@ def test_no_students_have_no_mutants_and_no_children(space):
     assert space.crossover(none, none, rng()).shape == none.shape
     assert space.sample(0, rng()).shape == none.shape
     assert space.unpack(none) == []
+    assert space.vectors(none).shape == (0, space.vector_size)
 
 
 def test_rate_of_mutation():
