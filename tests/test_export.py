@@ -61,7 +61,7 @@ def filled():
             flops=22, keys=tuple(run.key for run in its_runs),
         ))  # fmt: skip
     for number, students in enumerate((chosen[:2], chosen[2:]), 1):
-        searches.write_round(store, "mine", number, Round(students=tuple(students)))
+        searches.write_round(store, "mine", number, Round(students=tuple(students), candidates=8))
     return store
 
 

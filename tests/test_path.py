@@ -10,7 +10,7 @@ import torch
 from dass_ray import ledger, searches
 from dass_ray.actors.session import ray_session
 from dass_ray.cli import main as cli
-from dass_ray.explore import Explorer
+from dass_ray.explore.study import Explorer
 from dass_ray.kd.teachers import list_teachers
 from dass_ray.store import open_store
 
@@ -125,15 +125,35 @@ def test_search_goes_on_from_the_store(home, monkeypatch):
     """Batches, rounds and runs that are in the store are not made again."""
     store = open_store("store")
     before = {path: store.get(path) for path in store.list("searches/mine")}
-    store.delete("searches/mine/finished.json")
+    store.delete("searches/mine/finished/000000.json")
     store.delete("searches/mine/batches/000002.parquet")
+    store.delete("searches/mine/rounds/000001.json")
     runs = store.list("runs")
     assert run(*search()) == 0
     after = {path: store.get(path) for path in store.list("searches/mine")}
     assert after.keys() == before.keys()
-    assert store.list("runs") == runs
-    kept = [path for path in before if path.endswith(("0.parquet", "1.parquet", "1.json"))]
-    assert all(after[path] == before[path] for path in kept)
+    made_again = {path for path in before if after[path] != before[path]}
+    assert made_again <= {
+        f"searches/mine/{path}"
+        for path in ("finished/000000.json", "batches/000002.parquet", "rounds/000001.json")
+    }
+    assert set(runs) <= set(store.list("runs"))
+
+
+def test_a_finished_search_goes_on_with_more(home, capsys):
+    """With a larger budget only what is missing is done; the report tells the new one."""
+    store = open_store("store")
+    before = {path: store.get(path) for path in store.list("searches/mine")}
+    assert run(*search(), "-s", "candidates=56", "-s", "verify.top=3") == 0
+    out = capsys.readouterr().out
+    assert "scoring candidates: 0 of 16" in out
+    assert "56 candidates scored" in out
+    after = {path: store.get(path) for path in store.list("searches/mine")}
+    assert {path: after[path] for path in before} == before
+    assert sum(len(batch) for batch in searches.read_batches(store, "mine")) == 56
+    assert [c.round for c in searches.choices(store, "mine") if c.role == "top"] == [1, 1, 2]
+    assert run(*search()) == 0  # the smaller budget is met
+    assert {path: store.get(path) for path in store.list("searches/mine")} == after
 
 
 def test_a_search_in_rounds(home, capsys):
@@ -141,7 +161,7 @@ def test_a_search_in_rounds(home, capsys):
     rounds = search("name=mine-in-rounds", "verify.top=3", "verify.rounds=2")
     assert run(*rounds) == 0
     out = capsys.readouterr().out
-    assert "round 2 of 2: scoring candidates again" in out
+    assert "round 2 of 2: scoring the best again" in out
     assert "round 2 of 2: distilling students: 1 of 1" in out
     store = open_store("store")
     chosen = searches.choices(store, "mine-in-rounds")
@@ -151,7 +171,7 @@ def test_a_search_in_rounds(home, capsys):
     assert len({choice.spec for choice in chosen}) == 5
     before = {path: store.get(path) for path in store.list("searches/mine-in-rounds")}
     runs = store.list("runs")
-    for path in ("finished.json", "rounds/000002.json"):
+    for path in ("finished/000000.json", "rounds/000002.json"):
         store.delete(f"searches/mine-in-rounds/{path}")
     assert run(*rounds) == 0
     assert store.list("runs") == runs
@@ -164,16 +184,17 @@ def test_a_search_in_rounds(home, capsys):
 def test_a_lost_batch_is_scored_again(home):
     """A hole in the numbers, left by a batch that failed, is no batch that is there."""
     store = open_store("store")
-    for path in ("finished.json", "batches/000001.parquet"):
-        store.delete(f"searches/mine/{path}")
-    assert run(*search()) == 0
-    batches = searches.read_batches(store, "mine")
-    assert sum(len(batch) for batch in batches) == 40
-    assert [path[-9:-8] for path in store.list("searches/mine/batches")] == ["0", "2", "3"]
+    name = "mine-with-a-hole"
+    assert run(*search(f"name={name}")) == 0
+    for path in ("finished/000000.json", "rounds/000001.json", "batches/000001.parquet"):
+        store.delete(f"searches/{name}/{path}")
+    assert run(*search(f"name={name}")) == 0
+    assert sum(len(batch) for batch in searches.read_batches(store, name)) == 40
+    assert [path[-9:-8] for path in store.list(f"searches/{name}/batches")] == ["0", "2", "3"]
 
 
 def test_same_name_other_settings(home, capsys):
-    assert run(*search("candidates=41")) == 2
+    assert run(*search("batch=8")) == 2
     assert "another search called 'mine'" in capsys.readouterr().err
 
 
@@ -191,6 +212,9 @@ BAD = {
     "no such student": (("export", "mine", "--spec", "4/8"), "verified:"),
     "name of a folder": ((*search("name=a/b"),), "name"),
     "no objective": ((*search("objectives=[]"),), "objectives"),
+    "latency without a table": ((*search("limits.latency=1"),), "latency needs a table"),
+    "no such table": ((*search("latency=phone"),), "no latency table 'phone'"),
+    "objective named twice": ((*search("objectives=[flops, flops]"),), "named twice"),
     "endless rate": ((*search("kd.lr=.inf"),), "kd.lr"),
     "too many scorers": ((*search("name=many", "resources.scorers=99"),), "99 scorers"),
     "too many CPUs": (

@@ -1,4 +1,4 @@
-"""The loop of choosing, distilling and learning, with made-up scorers and distillations; no Ray."""
+"""The loop of exploring, choosing, distilling and learning, with made-up effects; no Ray."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -6,26 +6,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dass_ray import cost as cost_module
-from dass_ray import ledger, rounds, searches
+from dass_ray import ledger, limits, rounds, searches
 from dass_ray.config import SearchConfig
-from dass_ray.cost import Limits, cost
+from dass_ray.cost import cost
 from dass_ray.errors import UserError
+from dass_ray.explore.archive import Candidates
+from dass_ray.explore.tables import to_table
+from dass_ray.limits import Costs, Limits
 from dass_ray.predictor.scorer import Scored
-from dass_ray.searches import SearchCard
+from dass_ray.rounds import Rounds, share
+from dass_ray.searches import Budget, Round, SearchCard
 from dass_ray.space import Spec
+from dass_ray.watch import Clock
 
 from .make import CLASSES, KD, TINY, Fragile, Memory, row, specs, teacher_card
 
 LIMITS = Limits(params=2500)
 POOL = list(dict.fromkeys(specs(TINY, 30)))  # candidates, some beyond the limits
-BATCH = 8
-
-
-@pytest.fixture(autouse=True)
-def _no_ray(monkeypatch):
-    monkeypatch.setattr(cost_module, "_WALKS", 200)
-    monkeypatch.setattr(rounds.ray, "get", lambda ref: ref)
+BATCH = 4
 
 
 def params(spec):
@@ -49,12 +47,12 @@ def scored(packed, support=()):
 
 
 class World:
-    """A search whose candidates are scored, and what happens outside of its loop."""
+    """A search, and what happens outside of its loop. Candidates come from a list."""
 
     def __init__(self, store=None, scorers=2, bad=(), pool=POOL, **verify):
-        self.store = store or Memory()
+        self.store, self.pool = store or Memory(), pool
         config = SearchConfig(
-            dataset="tinges", space=TINY, kd=KD, limits=LIMITS, batch=BATCH,
+            dataset="tinges", space=TINY, kd=KD, limits=LIMITS, batch=BATCH, candidates=len(pool),
             verify={"top": 5, "random": 2, **verify},
         )  # fmt: skip
         self.card = SearchCard(
@@ -62,16 +60,7 @@ class World:
             code_version="0.1.0",
         )  # fmt: skip
         self.scorers, self.bad = scorers, bad
-        self.open, self.asked, self.distilled, self.told = False, [], [], []
-        for number, first in enumerate(range(0, len(pool), BATCH)):
-            self.batch(number, pool[first : first + BATCH])
-
-    def batch(self, number, some):
-        columns = scored(TINY.pack(some))
-        searches.write_batch(self.store, "mine", number, {
-            "spec": [str(spec) for spec in some], **vars(columns),
-            "feasible": columns.params <= LIMITS.params,
-        })  # fmt: skip
+        self.open, self.asked, self.distilled, self.told, self.stages = False, [], [], [], []
 
     @contextmanager
     def started(self, *_):
@@ -84,6 +73,20 @@ class World:
         yield [SimpleNamespace(score=SimpleNamespace(remote=score))] * self.scorers
         self.open = False
 
+    def explore(self, store, card, costs, scorers, stage, on_batch):
+        """The next candidates of the pool, as the searcher would commit them."""
+        assert self.open
+        self.stages.append(stage)
+        done = sum(len(batch) for batch in searches.read_batches(store, card.id))
+        while done < stage.candidates:
+            some = TINY.pack(self.pool[done : min(done + BATCH, stage.candidates)])
+            found = scored(some, stage.support)
+            rows = Candidates(some, found.predicted, found.uncertainty, costs(some))
+            table = to_table(TINY, rows, LIMITS, stage.number)
+            searches.write_batch(store, card.id, searches.next_batch(store, card.id), table)
+            done += len(some)
+            on_batch(done, 0.5)
+
     def distil_all(self, config, runs, watcher, *, shard, keep_weights):
         assert not self.open  # a scorer would keep the CPU
         assert (shard, keep_weights) == (1, True)
@@ -93,7 +96,7 @@ class World:
             self.distilled.append(run.key)
             bad = {"status": "diverged", "validation": None} if run.spec in self.bad else {}
             facts = {"validation": truth(Spec.parse(run.spec)) + run.seed / 100} | bad
-            ledger.commit(self.store, [row(run.key, spec=run.spec, **facts)])
+            ledger.commit(self.store, [row(run.key, spec=run.spec, seed=run.seed, **facts)])
 
     def phase(self, name, total):
         self.told.append((name, total))
@@ -102,13 +105,21 @@ class World:
         self.told.append((done, note))
 
     def run(self):
-        """The part of a search that comes after its candidates are scored."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(rounds.scorer, "started", self.started)
             patch.setattr(rounds, "distil_all", self.distil_all)
-            with self.started() as scorers:
-                rounds.first(self.store, self.card, scorers)
-            rounds.verify_all(self.store, self.card.config, self.card, self)
+            patch.setattr(rounds, "explore", self.explore)
+            patch.setattr(rounds.ray, "get", lambda ref: ref)
+            patch.setattr(limits, "_WALKS", 200)
+            costs = Costs(TINY, len(CLASSES))
+            Rounds(self.store, self.card.config, self.card, costs, self, Clock()).run()
+        return self
+
+    def extended(self, **budget):
+        """The same search with more to do."""
+        wanted = Budget.of(self.card.config).model_copy(update=budget)
+        self.card = self.card.model_copy(update={"config": wanted.within(self.card.config)})
+        self.asked, self.distilled, self.told, self.stages, self.open = [], [], [], [], False
         return self
 
     @property
@@ -129,6 +140,43 @@ def largest(pool, n):
     return sorted(pool, key=lambda spec: (-params(spec), str(spec)))[:n]
 
 
+def config(candidates=100, top=6, number=3):
+    world = World(rounds=number, top=top)
+    return world.card.config.model_copy(update={"candidates": candidates})
+
+
+def of(number, candidates, role="top"):
+    """The record of a round that chose so many students."""
+    world = World()
+    students = [
+        searches.Choice(
+            spec=str(spec), role=role, round=1, predicted=0.5, uncertainty=0.1, params=1, flops=1,
+            keys=(),
+        )
+        for spec in world.pool[:number]
+    ]  # fmt: skip
+    return Round(students=tuple(students), candidates=candidates)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "expected"),
+    [
+        ([], (34, 2)),
+        ([of(2, 34)], (67, 2)),
+        ([of(2, 34), of(2, 67)], (100, 2)),
+        ([of(2, 34), of(2, 67), of(2, 100)], None),
+        ([of(4, 50)], (75, 1)),  # what is left is shared anew
+        ([of(2, 34), of(2, 67), of(1, 100)], (100, 1)),  # one is missing
+        ([of(2, 34), of(2, 67), of(0, 100)], None),  # there were no more students
+        ([of(6, 50)], (75, 0)),
+        ([of(2, 60), of(2, 120), of(2, 180)], None),  # a budget that was larger
+        ([of(9, 34, "random")], (67, 3)),  # random ones are not counted
+    ],
+)
+def test_the_share_of_a_round(earlier, expected):
+    assert share(config(), earlier) == expected
+
+
 def test_the_made_up_search_has_enough_candidates():
     assert len(POOL) > len(within()) > 12
     assert not all(a == b for a, b in zip(largest(within(), 3), largest(POOL, 3), strict=True))
@@ -139,12 +187,13 @@ def test_one_round_distils_the_best_predicted_and_random_ones():
     assert world.store.list("searches/mine/rounds") == ["searches/mine/rounds/000001.json"]
     assert [choice.role for choice in world.chosen] == ["top"] * 5 + ["random"] * 2
     assert world.top(1) == largest(within(), 5)
-    assert [support for _, support in world.asked] == [()]  # the scorers are not started again
-    assert world.told == [("distilling students", 7)]
+    assert [(stage.number, stage.candidates) for stage in world.stages] == [(1, len(POOL))]
+    assert world.told[0] == ("scoring candidates", len(POOL))
+    assert world.told[-1] == ("distilling students", 7)
     assert world.distilled == [key for choice in world.chosen for key in choice.keys]
 
 
-def test_rounds_share_the_top_students_and_never_repeat_one():
+def test_rounds_share_candidates_and_top_students_and_never_repeat_one():
     world = World(rounds=3).run()
     assert [(c.role, c.round) for c in world.chosen] == [
         *[("top", 1)] * 2, *[("random", 1)] * 2, *[("top", 2)] * 2, ("top", 3),
@@ -152,66 +201,96 @@ def test_rounds_share_the_top_students_and_never_repeat_one():
     assert len({choice.spec for choice in world.chosen}) == 7
     assert all(choice.params <= LIMITS.params for choice in world.chosen)
     assert len(world.distilled) == len(set(world.distilled)) == 7
+    third = -(-len(POOL) // 3)
+    assert (world.stages[0].candidates, world.stages[-1].candidates) == (third, len(POOL))
+    assert [one.candidates for one in searches.read_rounds(world.store, "mine")] == [
+        stage.candidates for stage in world.stages
+    ]
 
 
 def test_later_rounds_are_chosen_by_what_was_learned():
     world = World(rounds=2).run()
-    assert world.top(1) == largest(within(), 3)
+    first = POOL[: -(-len(POOL) // 2)]
+    assert world.top(1) == largest(within(first), 3)
     left = set(within()) - {Spec.parse(c.spec) for c in world.chosen if c.round == 1}
     assert world.top(2) == sorted(left, key=params)[:2]
 
 
-def test_every_candidate_within_the_limits_is_scored_once_more():
-    world = World(rounds=2, pool=[*POOL, *POOL[:9]]).run()
-    asked = world.asked[1:]  # the first are the chosen ones of round 1
-    known = {Spec.parse(choice.spec) for choice in world.chosen if choice.round == 1}
-    assert all(0 < len(some) <= BATCH for some, _ in asked)
-    again = [spec for some, _ in asked for spec in some]
-    assert sorted(again, key=str) == sorted(set(within()) - known, key=str)
+def test_the_best_of_earlier_rounds_are_scored_again(monkeypatch):
+    monkeypatch.setattr(rounds, "RESCORED", 5)
+    world = World(rounds=2).run()
+    first, support = POOL[: -(-len(POOL) // 2)], world.stages[1].support
+    again = [spec for some, known in world.asked if known == support for spec in some]
+    table = searches.read_rescored(world.store, "mine", 2)
+    assert table["spec"].to_pylist() == [str(spec) for spec in again]
+    assert set(table["round"].to_pylist()) == {2}
+    assert len(again) == 5
+    assert set(again) <= set(within(first))
+    assert largest(within(first), 1)[0] in again
 
 
 def test_the_support_is_every_verified_student_so_far():
     world = World(rounds=3, seeds=(0, 4)).run()
-    supports = list(dict.fromkeys(support for _, support in world.asked))
+    supports = [stage.support for stage in world.stages]
     assert [len(support) for support in supports] == [0, 4, 6]
     for number, support in enumerate(supports):
-        assert [spec for spec, _ in support] == [
+        assert sorted(spec for spec, _ in support) == sorted(
             Spec.parse(choice.spec) for choice in world.chosen if choice.round <= number
-        ]
+        )
         for spec, reached in support:
             assert reached == pytest.approx(truth(spec) + 0.02)  # mean over both seeds
 
 
+def test_students_that_others_verified_are_learned_from():
+    world = World(rounds=1)
+    ledger.commit(world.store, [row("theirs", spec=str(POOL[3]), validation=0.77)])
+    ledger.commit(world.store, [row("other", spec=str(POOL[4]), teacher_fingerprint="e" * 64)])
+    world.run()
+    assert [stage.support for stage in world.stages] == [((POOL[3], 0.77),)]
+
+
+def test_a_run_that_another_search_made_is_not_made_again():
+    first = World(rounds=1).run()
+    world = World(Memory(), rounds=1)
+    run = rounds.verify.runs(world.card, first.chosen[0].spec)[0]
+    ledger.commit(world.store, [row(run.key, spec=run.spec, validation=0.9)])
+    world.run()
+    assert run.key in {key for choice in world.chosen for key in choice.keys}
+    assert run.key not in world.distilled
+
+
 def test_diverged_runs_join_no_support():
     first = World(rounds=1).run()
-    bad = [first.chosen[0].spec, first.chosen[-1].spec]  # a top student and a random one
+    bad = [choice.spec for choice in first.chosen]
     world = World(rounds=2, bad=bad).run()
-    assert {str(spec) for spec, _ in world.asked[-1][1]} == {
-        choice.spec for choice in world.chosen if choice.round == 1
-    } - set(bad)
-    assert not {str(spec) for spec in world.top(2)} & set(bad)  # which are not tried again
+    failed = {choice.spec for choice in world.chosen if choice.round == 1} & set(bad)
+    assert failed
+    known = {str(spec) for spec, _ in world.stages[-1].support}
+    assert known == {choice.spec for choice in world.chosen if choice.round == 1} - failed
+    assert not {str(spec) for spec in world.top(2)} & failed  # which are not tried again
 
 
 def test_a_student_keeps_the_prediction_that_chose_it():
     world = World(rounds=2).run()
-    support = world.asked[-1][1]
     for choice in world.chosen:
-        known = support if choice.round == 2 else ()
+        known = world.stages[choice.round - 1].support
         expected = scored(TINY.pack([Spec.parse(choice.spec)]), known)
         assert choice.predicted == pytest.approx(expected.predicted[0])
         assert (choice.params, choice.flops) == (expected.params[0], expected.flops[0])
+        assert choice.latency is None
         assert choice.keys == tuple(run.key for run in rounds.verify.runs(world.card, choice.spec))
 
 
 def objects(world):
-    """What the store holds, without the facts that a clock or chance decides."""
-    return {path: data for path, data in world.store.objects.items() if "/rounds/" in path}
+    """What the store holds of the rounds, without what a clock or chance decides."""
+    parts = ("/rounds/", "/rescored/", "/learned/", "/batches/")
+    return {p: data for p, data in world.store.objects.items() if any(part in p for part in parts)}
 
 
-PUTS = 3 + 7 + -(-len(POOL) // BATCH)  # of a search in three rounds: rounds, runs, batches
+PUTS = sum(1 for _ in World(rounds=3).run().store.objects)
 
 
-@pytest.mark.parametrize("lost_at", range(1 + -(-len(POOL) // BATCH), PUTS + 1))
+@pytest.mark.parametrize("lost_at", range(1, PUTS + 1))
 def test_a_search_that_was_killed_goes_on_to_the_same_students(lost_at):
     whole = World(rounds=3).run()
     world = World(Fragile(lost_at), rounds=3)
@@ -229,11 +308,40 @@ def test_a_search_that_was_killed_goes_on_to_the_same_students(lost_at):
 
 def test_a_finished_search_starts_no_scorers_and_distils_nothing():
     world = World(rounds=3).run()
-    world.asked, world.distilled = [], []
     before = dict(world.store.objects)
-    world.run()
+    world.extended().run()
     assert (world.asked, world.distilled) == ([], [])
     assert world.store.objects == before
+
+
+def test_a_finished_search_goes_on_with_a_larger_budget():
+    world = World(rounds=2, top=4, pool=POOL)
+    world.card = world.card.model_copy(
+        update={"config": world.card.config.model_copy(update={"candidates": 12})}
+    )
+    world.run()
+    before, chosen = dict(world.store.objects), len(world.chosen)
+    world.extended(candidates=len(POOL), top=6, rounds=3).run()
+    assert [(stage.number, stage.candidates) for stage in world.stages] == [(3, len(POOL))]
+    assert len(world.stages[0].support) == chosen
+    assert len(world.top(3)) == 2
+    assert {path: world.store.objects[path] for path in before} == before
+
+
+def test_with_more_candidates_alone_the_new_best_are_distilled():
+    """Those of the best `top` of all that were not distilled before."""
+    few = largest(within(), 6)[3:] + [s for s in POOL if s not in largest(within(), 6)]
+    pool = [*few, *largest(within(), 6)[:3]]
+    world = World(rounds=1, top=5, random=0, pool=pool)
+    world.card = world.card.model_copy(
+        update={"config": world.card.config.model_copy(update={"candidates": len(few)})}
+    )
+    with pytest.MonkeyPatch.context() as patch:  # so that what was learned changes no order
+        patch.setattr(rounds, "LEARNED_FROM", 0)
+        world.run()
+        world.extended(candidates=len(pool)).run()
+    assert set(world.top(2)) == set(pool[-3:])
+    assert world.extended().run().distilled == []
 
 
 @pytest.mark.parametrize("scorers", [1, 3])
@@ -243,19 +351,22 @@ def test_the_number_of_scorers_does_not_matter(scorers):
 
 def test_phases_are_named_by_their_round():
     world = World(rounds=2).run()
-    left = len(within()) - sum(c.round == 1 and Spec.parse(c.spec) in POOL for c in world.chosen)
+    half = -(-len(POOL) // 2)
+    again = len(searches.read_rescored(world.store, "mine", 2))
     assert [told for told in world.told if isinstance(told[0], str)] == [
+        ("round 1 of 2: scoring candidates", half),
         ("round 1 of 2: distilling students", 5),
-        ("round 2 of 2: scoring candidates again", left),
+        ("round 2 of 2: scoring the best again", again),
+        ("round 2 of 2: scoring candidates", len(POOL) - half),
         ("round 2 of 2: distilling students", 2),
     ]
-    assert (left, "learned from 5 students") in world.told
+    assert (again, "learned from 5 students") in world.told
 
 
 def test_where_no_candidate_is_left_the_search_ends():
     world = World(rounds=3, pool=within()[:3], random=0).run()
-    assert [(c.role, c.round) for c in world.chosen] == [("top", 1), ("top", 1), ("top", 2)]
-    assert len(world.store.list("searches/mine/rounds")) == 2
+    assert len(world.chosen) == 3
+    assert len({choice.spec for choice in world.chosen}) == 3
 
 
 def test_no_candidate_within_the_limits():

@@ -1,5 +1,7 @@
 """The scorer actor: holds a predictor adapted to one task, and scores batches of students."""
 
+import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +37,7 @@ class Scorer:
     def __init__(self, uri: str, predictor: str, teacher: TeacherCard, precision: str) -> None:
         torch.set_num_threads(1)  # one actor a CPU
         keep_freed_memory()
+        self.seconds = 0.0
         store = open_store(uri, write=False)
         _, found = checkpoint.load(store, predictor, teacher.space)
         net = load_net(store, teacher).to(device())
@@ -49,9 +52,16 @@ class Scorer:
 
         Every call names its support, since an actor that Ray restarted knows none.
         """
+        started = time.monotonic()
         if support != self.support:
             self.readapt(support)
-        return self.scorer.score(specs)
+        found = self.scorer.score(specs)
+        self.seconds += time.monotonic() - started
+        return found
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds in `score`, and the process's largest memory in GiB."""
+        return self.seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
     def readapt(self, support: Support) -> None:
         """Adapts anew to the teacher and to these students; without any, to the teacher alone."""

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.tables import table
 from dass_ray.space import preset
+from dass_ray.store import open_store
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed as ratios within one run.")
 Inputs = Literal["map", "signals"]
@@ -33,6 +35,70 @@ def scoring(
     from dass_ray.bench.scoring import scoring  # noqa: PLC0415 - torch takes a second
 
     _show(scoring(preset(space), inputs, students, plain, rounds), as_json)
+
+
+@app.command()
+def search(
+    candidates: Annotated[int, typer.Option(min=1, help="Candidates of our way.")] = 4096,
+    plain: Annotated[int, typer.Option(min=1, help="Candidates of the plain way.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Candidates of one Tune trial.")] = 256,
+    scorers: Annotated[
+        int | None, typer.Option(min=1, help="Scorer actors [one for each CPU]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Candidates a second through Tune and Optuna: batches, against one candidate a trial."""
+    from dass_ray.bench.search import search  # noqa: PLC0415 - Ray and torch take seconds
+
+    _show(search(candidates, plain, batch, scorers), as_json)
+
+
+@app.command()
+def samplers(
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="With a teacher in the store.")],
+    seconds: Annotated[float, typer.Option(min=1, help="CPU time of each search.")] = 60,
+    seeds: Annotated[int, typer.Option(min=1, help="Searches of each sampler.")] = 5,
+    params: Annotated[int | None, typer.Option(min=1, help="Limit on parameters.")] = None,
+    store: StoreUri = None,
+    as_json: Json = False,
+) -> None:
+    """What each sampler finds in the same time: best prediction and hypervolume."""
+    from dass_ray.bench import explore  # noqa: PLC0415 - torch takes a second
+    from dass_ray.config import SearchConfig  # noqa: PLC0415
+
+    raw = {"dataset": dataset, "limits": {"params": params}}
+    config = SearchConfig.parse(raw, "the bench's settings")
+    found = explore.samplers(open_store(store_uri(store)), config, seconds, range(seeds))
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(vars(one)))
+        typer.echo(json.dumps(explore.summary(found)))
+        return
+    shown = table("sampler", "seed", "candidates", "best", "hypervolume", folded="sampler")
+    for one in found:
+        shown.add_row(
+            one.sampler,
+            f"{one.seed}",
+            f"{one.candidates:,}",
+            f"{one.best:.2%}",
+            f"{one.volume:.4f}",
+        )
+    Console().print(shown)
+
+
+@app.command()
+def growth(
+    sampler: Annotated[str, typer.Option(help="guided, nsga2, tpe or random.")] = "guided",
+    candidates: Annotated[int, typer.Option(min=1000, help="Up to how many.")] = 100_000,
+    batch: Annotated[int, typer.Option(min=1, help="Candidates proposed at a time.")] = 1024,
+    as_json: Json = False,
+) -> None:
+    """A sampler's own cost as candidates grow, with scores that cost nothing."""
+    from dass_ray.bench.explore import growth  # noqa: PLC0415 - torch takes a second
+
+    sizes = [size for size in (1000, 3000, 10_000, 30_000, 100_000) if size < candidates]
+    for row in growth(sampler, [*sizes, candidates], batch):
+        _show(row, as_json)
 
 
 @app.command(name="meta-train")

@@ -19,11 +19,10 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from sklearn.gaussian_process.kernels import Kernel
 
 from dass_ray.config import Objective
 from dass_ray.explore.archive import Archive, Candidates, joined, keys
-from dass_ray.explore.emulator import TUNED_ON, Emulator, tuned
+from dass_ray.explore.emulator import TUNED_ON, Emulator, Scales, tuned
 from dass_ray.explore.evolution import Evolution, emulated, unique
 from dass_ray.explore.front import order
 from dass_ray.explore.variables import Variables
@@ -59,9 +58,9 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
         self.objectives, self.archive, self.batch = objectives, archive, batch
         self.rng = np.random.default_rng(seed)
         self.queue = deque[dict[str, int]]()
-        self.kernel: Kernel | None = None
+        self.scales: Scales | None = None
         self.elite: Candidates | None = None
-        self.tuned_at = self.ranked = 0  # candidates known when the kernel and the elite were made
+        self.tuned_at = self.ranked = 0  # candidates known when the scales and the elite were made
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -148,8 +147,8 @@ class Guided(BaseSampler):  # type: ignore[misc] # Optuna has no types here
         some = joined([best, known.at(others)])
         _, first = np.unique(some.specs, axis=0, return_index=True)
         some = some.at(first)
-        if self.kernel is None or len(known) >= 2 * self.tuned_at:
+        if self.scales is None or len(known) >= 2 * self.tuned_at:
             few = some.at(self.rng.permutation(len(some))[:TUNED_ON])
-            self.kernel = tuned(self.costs.space, few.specs, few.cost, few.predicted)
+            self.scales = tuned(self.costs.space, few.specs, few.cost, few.predicted)
             self.tuned_at = len(known)
-        return Emulator.fit(self.costs.space, some.specs, some.cost, some.predicted, self.kernel)
+        return Emulator.fit(self.costs.space, some.specs, some.cost, some.predicted, self.scales)

@@ -53,7 +53,12 @@ class SearchReport:
     def rounds(self) -> tuple[int, int]:
         """The newest round that has its students, from 1, and all that the search wants."""
         newest = max((student.choice.round for student in self.students), default=0)
-        return newest, self.card.config.verify.rounds
+        return newest, max(newest, self.card.config.verify.rounds)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the search knew how long its students take."""
+        return self.card.config.latency is not None
 
     @property
     def kd_seconds(self) -> float:

@@ -26,7 +26,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "role": {"no_wrap": True},
     "round": _NUMBER,
     "student": {"overflow": "fold", "min_width": 8},
-    **dict.fromkeys(("params", "FLOPs", "predicted", "valid.", "test"), _NUMBER),
+    **dict.fromkeys(("params", "FLOPs", "ms", "predicted", "valid.", "test"), _NUMBER),
     "status": {"min_width": 8},
 }
 STYLES = {"ok": "green", "diverged": "red", "failed": "red", "waiting": "dim"}
@@ -40,7 +40,7 @@ def table(report: SearchReport) -> Table:
     caption = "ranked by validation accuracy; test accuracy is for reporting only"
     out = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=caption)
     one, ok = report.rounds[1] == 1, len(report.verified) == len(report.students)
-    needless = {"round": one, "status": ok}
+    needless = {"round": one, "status": ok, "ms": not report.timed}
     shown = [name for name in COLUMNS if not needless.get(name)]
     for name in shown:
         out.add_column(name, **COLUMNS[name])
@@ -59,6 +59,7 @@ def _cells(student: Student) -> dict[str, str | Text]:
         "student": Text(choice.spec),
         "params": count(choice.params),
         "FLOPs": count(choice.flops),
+        "ms": "" if choice.latency is None else f"{choice.latency:.3g}",
         "predicted": f"{percent(choice.predicted)} ± {100 * choice.uncertainty:.1f}",
         "valid.": percent(student.validation),
         "test": percent(student.test),

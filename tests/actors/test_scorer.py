@@ -43,8 +43,8 @@ class Task:
 
 
 class Small(Scorer):
-    def __init__(self, uri="", predictor="", teacher=None):
-        self.space, self.support, self.scorer = TINY, (), Task()
+    def __init__(self, *_):
+        self.space, self.support, self.scorer, self.seconds = TINY, (), Task(), 0.0
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def one_cpu():
 @pytest.fixture
 def started(one_cpu, monkeypatch):
     monkeypatch.setattr(scorer, "Scorer", Small)
-    return lambda: scorer.started("", "", None, Resources())
+    return lambda: scorer.started("", "", None, "float32", Resources(), 1)
 
 
 def known(support):

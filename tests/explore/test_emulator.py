@@ -2,20 +2,30 @@ import numpy as np
 import pytest
 from scipy.special import logit
 from scipy.stats import spearmanr
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from dass_ray.explore.emulator import KERNEL, Emulator, features, tuned
+from dass_ray.explore.emulator import KERNEL, Emulator, Scales, features, tuned
 from dass_ray.space import MICRO, Spec
 
 from ..make import TINY
 from .make import COSTS, SMALL, accuracy, candidates, drawn
+
+FIRST = Scales(1.0, 8.0, 0.1)
 
 
 @pytest.fixture(scope="module")
 def emulator():
     some = candidates(MICRO, drawn(MICRO, 400))
     first = some.at(np.arange(100))
-    kernel = tuned(MICRO, first.specs, first.cost, first.predicted)
-    return Emulator.fit(MICRO, some.specs, some.cost, some.predicted, kernel)
+    scales = tuned(MICRO, first.specs, first.cost, first.predicted)
+    return Emulator.fit(MICRO, some.specs, some.cost, some.predicted, scales)
+
+
+def kernel(scales):
+    """The same process as scikit-learn has it."""
+    signal = ConstantKernel(scales.variance) * RBF(scales.length)
+    return signal + WhiteKernel(scales.noise)
 
 
 def held_out(n=300):
@@ -53,9 +63,20 @@ def test_optimism_is_one_standard_deviation(emulator):
     mean, bright = emulator.predict(specs, costs), emulator.optimistic(specs, costs)
     assert (bright >= mean).all()
     assert (bright < 1).all()
+
+
+def test_the_process_is_that_of_an_independent_implementation(emulator):
+    some = candidates(MICRO, drawn(MICRO, 400))
+    targets = (logit(some.predicted) - emulator.level) / emulator.scale
+    theirs = GaussianProcessRegressor(kernel(emulator.scales), optimizer=None)
+    theirs.fit(emulator.known, targets)
+    specs, costs = held_out()
     x = (features(MICRO, specs, costs) - emulator.zero) / emulator.unit
-    _, std = emulator.process.predict(x, return_std=True)
-    assert logit(bright) - logit(mean) == pytest.approx(std * emulator.scale, rel=1e-6)
+    mean, std = theirs.predict(x, return_std=True)
+    found, bright = (f(specs, costs) for f in (emulator.predict, emulator.optimistic))
+    assert logit(found) == pytest.approx(mean * emulator.scale + emulator.level, abs=1e-6)
+    doubt = np.sqrt(std**2 - emulator.scales.noise)  # of the accuracy, not of one more score
+    assert logit(bright) - logit(found) == pytest.approx(doubt * emulator.scale, abs=1e-5)
 
 
 def test_doubt_grows_away_from_what_is_known():
@@ -63,7 +84,7 @@ def test_doubt_grows_away_from_what_is_known():
     specs = drawn(SMALL, 400)
     shallow = (specs[:, 1] > 0).sum(axis=1) == 1
     near, far = candidates(SMALL, specs[shallow]), candidates(SMALL, specs[~shallow])
-    found = Emulator.fit(SMALL, near.specs, near.cost, near.predicted, KERNEL)
+    found = Emulator.fit(SMALL, near.specs, near.cost, near.predicted, FIRST)
     doubt = [
         logit(found.optimistic(c.specs, c.cost)) - logit(found.predict(c.specs, c.cost))
         for c in (near, far)
@@ -74,37 +95,33 @@ def test_doubt_grows_away_from_what_is_known():
 def test_equal_scores_are_no_trouble():
     specs = drawn(TINY, 40)
     costs, flat = COSTS["tiny"](specs), np.full(40, 0.7)
-    found = Emulator.fit(TINY, specs, costs, flat, KERNEL)
+    found = Emulator.fit(TINY, specs, costs, flat, FIRST)
     assert found.predict(specs, costs) == pytest.approx(flat, abs=1e-6)
     assert (found.optimistic(specs, costs) >= 0.7 - 1e-6).all()
 
 
-def test_the_kernel_fits_the_students():
-    """Better than its first guess, by the likelihood."""
+def test_the_scales_fit_the_students():
+    """Better than the first guess, by the likelihood."""
     some = candidates(MICRO, drawn(MICRO, 120))
-    kernel = tuned(MICRO, some.specs, some.cost, some.predicted)
+    scales = tuned(MICRO, some.specs, some.cost, some.predicted)
+    x, y = features(MICRO, some.specs, some.cost), logit(some.predicted)
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-6)
     likely = [
-        Emulator.fit(MICRO, some.specs, some.cost, some.predicted, k)
-        .process.log_marginal_likelihood_value_
-        for k in (kernel, KERNEL)
-    ]  # fmt: skip
+        GaussianProcessRegressor(k, optimizer=None, normalize_y=True)
+        .fit(x, y)
+        .log_marginal_likelihood_value_
+        for k in (kernel(scales), KERNEL)
+    ]
     assert likely[0] > likely[1] + 10
-    again = tuned(MICRO, some.specs, some.cost, some.predicted)
-    assert again == kernel
-
-
-def test_a_kernel_is_used_as_it_is():
-    some = candidates(TINY, drawn(TINY, 30))
-    found = Emulator.fit(TINY, some.specs, some.cost, some.predicted, KERNEL)
-    assert np.array_equal(found.process.kernel_.theta, KERNEL.theta)
+    assert tuned(MICRO, some.specs, some.cost, some.predicted) == scales
 
 
 def test_scores_of_0_and_1_are_learned_from():
     """A predictor's numbers end at 1 where their log-odds are large."""
     some = candidates(SMALL, drawn(SMALL, 60))
     scores = np.where(np.arange(60) < 2, [0.0], np.where(np.arange(60) < 4, 1.0, some.predicted))
-    kernel = tuned(SMALL, some.specs, some.cost, scores)
-    found = Emulator.fit(SMALL, some.specs, some.cost, scores, kernel)
+    scales = tuned(SMALL, some.specs, some.cost, scores)
+    found = Emulator.fit(SMALL, some.specs, some.cost, scores, scales)
     for predicted in (found.predict, found.optimistic):
         values = predicted(some.specs, some.cost)
         assert ((values >= 0) & (values <= 1)).all()

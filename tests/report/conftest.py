@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dass_ray import searches
-from dass_ray.cost import Limits
+from dass_ray.limits import Limits
 from dass_ray.report.gather import gather
 from dass_ray.store import open_store
 

@@ -1,12 +1,14 @@
 """Searches in a store as the program leaves them, with made-up accuracies."""
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from dass_ray import ledger, searches
 from dass_ray.config import SearchConfig
-from dass_ray.cost import Limits, cost
+from dass_ray.cost import cost
 from dass_ray.data.dataset import Split, write_dataset
+from dass_ray.limits import Limits
 from dass_ray.recipe import DISTILL, TEACHERS
 from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.searches import Choice, Finished, Round, SearchCard
@@ -57,17 +59,20 @@ def card(
     return searches.write_object(store, found, f"searches/{ID}/card.json")
 
 
-def scored(card, specs, predicted, uncertainty=0.01):
-    """Columns of BATCH_SCHEMA for specs with these predictions."""
+def scored(card, specs, predicted, uncertainty=0.01, number=1):
+    """A table of BATCH_SCHEMA for specs with these predictions, in a round."""
     costs = cost(card.teacher.space, card.teacher.space.pack(specs), len(card.teacher.classes))
-    return {
+    rows = {
         "spec": [str(spec) for spec in specs],
         "predicted": np.asarray(predicted, dtype=float),
         "uncertainty": np.full(len(specs), uncertainty),
         "params": costs.params,
         "flops": costs.flops,
+        "latency": pa.nulls(len(specs), pa.float64()),
         "feasible": card.config.limits.met(costs),
+        "round": np.full(len(specs), number),
     }
+    return pa.table(rows, schema=searches.BATCH_SCHEMA)
 
 
 def choose(store, card, roles, predicted, seed=0, number=1):
@@ -79,12 +84,12 @@ def choose(store, card, roles, predicted, seed=0, number=1):
     students = tuple(
         Choice(
             spec=str(spec), role=role, round=number, predicted=predicted[i], uncertainty=0.01,
-            params=int(columns["params"][i]), flops=int(columns["flops"][i]),
+            params=columns["params"][i].as_py(), flops=columns["flops"][i].as_py(),
             keys=tuple(run(card, str(spec), s).key for s in card.config.verify.seeds),
         )
         for i, (spec, role) in enumerate(zip(specs, roles, strict=True))
     )  # fmt: skip
-    return searches.write_round(store, ID, number, Round(students=students)).students
+    return searches.write_round(store, ID, number, Round(students=students, candidates=8)).students
 
 
 def run(card, spec, seed):
@@ -114,4 +119,4 @@ def distil(store, card, choice, *, validation, test, seed=0, status="ok", epochs
 
 def finish(store):
     record = Finished(finished_at=1_770_000_060.0, seconds={"search": 12.5, "verify": 40.0})
-    return searches.write_object(store, record, f"searches/{ID}/finished.json")
+    searches.write_finished(store, ID, record)

@@ -10,8 +10,12 @@ def batch(*rows):
     """A batch of (spec, predicted, params, flops, feasible)."""
     columns = zip(*rows, strict=True)
     names = ("spec", "predicted", "params", "flops", "feasible")
-    table = dict(zip(names, columns, strict=True)) | {"uncertainty": [0.1] * len(rows)}
-    return pa.table(table, schema=BATCH_SCHEMA)
+    more = {
+        "uncertainty": [0.1] * len(rows),
+        "latency": [None] * len(rows),
+        "round": [1] * len(rows),
+    }
+    return pa.table(dict(zip(names, columns, strict=True)) | more, schema=BATCH_SCHEMA)
 
 
 @pytest.fixture

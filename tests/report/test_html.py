@@ -99,7 +99,7 @@ def test_text_of_the_store_is_escaped(store):
     data = make.dataset(store, classes=("oak", name), source="<img src=x onerror=alert(1)>")
     card = make.card(store, data=data)
     specs = [card.teacher.space.teacher, card.teacher.space.smallest]
-    rows = make.scored(card, specs, [0.9, 0.5]) | {"spec": [BAD, BAD]}
+    rows = make.scored(card, specs, [0.9, 0.5]).set_column(0, "spec", [[BAD, BAD]])
     searches.write_batch(store, make.ID, 0, rows)
     html = render(gather(store, make.ID))
     page = Page(html)

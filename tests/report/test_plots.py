@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dass_ray import searches
-from dass_ray.cost import Limits
+from dass_ray.limits import Limits
 from dass_ray.report import plots
 from dass_ray.report.gather import gather
 

@@ -57,7 +57,7 @@ def test_summary_tells_the_round_of_a_search_under_way(store):
 def test_text_of_the_store_is_no_markup(store):
     card = make.card(store)
     [choice] = make.choose(store, card, ("top",), (0.9,))
-    odd = searches.Round(students=(choice.model_copy(update={"spec": "[red]8[/]"}),))
+    odd = searches.Round(students=(choice.model_copy(update={"spec": "[red]8[/]"}),), candidates=8)
     store.delete(f"searches/{make.ID}/rounds/000001.json")
     searches.write_round(store, make.ID, 1, odd)
     assert "[red]8[/]" in printed(terminal.table(gather(store, make.ID)))
