@@ -264,3 +264,12 @@ def test_nothing_scored_again_is_something(store):
     none = batch(0).slice(0, 0)
     searches.write_rescored(store, "mine", 2, none)
     assert len(searches.read_rescored(store, "mine", 2)) == 0
+
+
+def test_every_object_has_the_one_schema():
+    """Whatever the columns' types were, so that all tables can be joined."""
+    store, narrow = Memory(), batch(3)
+    narrow = narrow.set_column(3, "params", narrow["params"].cast(pa.int32()))
+    searches.write_batch(store, "mine", 0, narrow)
+    assert searches.read_batches(store, "mine")[0] == batch(3)
+    assert searches.write_rescored(store, "mine", 2, narrow) == batch(3)
