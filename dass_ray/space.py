@@ -167,7 +167,7 @@ class Space(Frozen):
         """[N, F] for the predictor: whether each block exists, then its width / stage width."""
         widths = specs / np.asarray(self.widths)[None, :, None]
         both = np.concatenate([specs > 0, widths], axis=1)
-        return both.reshape(len(specs), -1).astype(np.float32)
+        return both.reshape(len(specs), both.shape[1] * both.shape[2]).astype(np.float32)
 
 
 def _depths(specs: Specs) -> NDArray[np.int64]:

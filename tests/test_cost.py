@@ -3,23 +3,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dass_ray import cost as cost_module
-from dass_ray.cost import Cost, Limits, cost, sample_within
-from dass_ray.errors import UserError
+from dass_ray.cost import Cost, cost, input_widths
 from dass_ray.models.resnet import ResNet
 from dass_ray.space import MICRO, PAPER, Space, Spec
 
 from .make import ODD, TINY, few, specs
 
 PLAIN = Space(name="plain", image_size=8, widths=(3,), strides=(1,), max_depth=4)
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 @torch.no_grad()
@@ -71,85 +64,39 @@ def test_no_students():
     assert len(costs.params) == len(costs.flops) == 0
 
 
-def test_limits_by_hand():
-    costs = Cost(np.array([50, 100, 101, 300]), np.array([900, 1000, 500, 1001]))
-    both = Limits(params=100, flops=1000)
-    assert both.excess(costs) == pytest.approx(
-        np.array([[-0.5, -0.1], [0, 0], [0.01, -0.5], [2, 0.001]])
-    )
-    assert both.met(costs).tolist() == [True, True, False, False]
-    assert Limits(params=100).met(costs).tolist() == [True, True, False, False]
-    assert Limits(flops=1000).met(costs).tolist() == [True, True, True, False]
-    assert Limits().met(costs).all()
+def some_cost(timed=True):
+    latency = np.array([0.5, 1.5, 2.5]) if timed else None
+    return Cost(np.array([1, 2, 3]), np.array([10, 20, 30]), latency)
 
 
-@pytest.mark.parametrize("field", ["params", "flops"])
-def test_a_limit_is_positive(field):
-    for wrong in (0, -5):
-        with pytest.raises(ValidationError, match=field):
-            Limits(**{field: wrong})
+@pytest.mark.parametrize("index", [[2, 0, 2], [True, False, True], []])
+def test_those_of_some_students(index):
+    kind = bool if index and isinstance(index[0], bool) else np.int64
+    found = some_cost().at(np.array(index, kind))
+    rows = np.arange(3)[np.array(index, kind)]
+    assert found.params.tolist() == (rows + 1).tolist()
+    assert found.flops.tolist() == (10 * (rows + 1)).tolist()
+    assert found.latency.tolist() == (rows + 0.5).tolist()
+    assert some_cost(timed=False).at(np.array(index, kind)).latency is None
 
 
-def test_limits_that_no_student_meets():
-    (params,), (flops,) = (
-        getattr(cost(TINY, TINY.pack([TINY.smallest]), 3), name) for name in ("params", "flops")
-    )
-    Limits(params=params, flops=flops).check(TINY, 3)
-    for limits in (Limits(params=params - 1), Limits(flops=flops - 1)):
-        with pytest.raises(UserError, match=rf"smallest one has {params:,} param.* {flops:,} FL"):
-            limits.check(TINY, 3)
-    with pytest.raises(UserError, match="no student of 'tiny'"):
-        Limits(params=params).check(TINY, 4)  # one more class
-
-
-def between(space, share, name):
-    """A limit at a share of the way from the smallest to the largest student."""
-    low, high = getattr(cost(space, space.pack([space.smallest, space.teacher]), 3), name)
-    return int(low + share * (high - low))
+@pytest.mark.parametrize("timed", [True, False])
+def test_joined_costs(timed):
+    whole = some_cost(timed)
+    found = Cost.joined([whole.at(np.array(part, np.int64)) for part in ([0], [], [1, 2])])
+    assert found.params.tolist() == [1, 2, 3]
+    assert found.flops.tolist() == [10, 20, 30]
+    assert found.latency is None if not timed else found.latency.tolist() == [0.5, 1.5, 2.5]
 
 
 @few
-@given(st.floats(0.02, 1), st.floats(0.02, 1), st.integers(1, 20), st.integers(0, 99))
-def test_samples_meet_the_limits(params, flops, n, seed):
-    limits = Limits(params=between(MICRO, params, "params"), flops=between(MICRO, flops, "flops"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cost_module, "_WALKS", 256)
-        found = sample_within(MICRO, limits, 3, n, rng(seed))
-        assert found == sample_within(MICRO, limits, 3, n, rng(seed))
-    assert len(set(found)) == len(found) == n
-    assert limits.met(cost(MICRO, MICRO.pack(found), 3)).all()
-    for spec in found:
-        MICRO.check(spec)
-
-
-def test_loose_limits_leave_the_uniform_draw():
-    some = sample_within(MICRO, Limits(), 3, 1000, rng())
-    depths = np.array([[len(stage) for stage in spec.stages] for spec in some])
-    assert depths.mean(axis=0) == pytest.approx(np.full(4, 3.0), abs=0.2)
-
-
-def test_a_small_space_gives_all_that_it_has(monkeypatch):
-    monkeypatch.setattr(cost_module, "_WALKS", 100)
-    for n in (72, 73):
-        found = sample_within(TINY, Limits(), 3, n, rng())
-        assert len(set(found)) == len(found) == 72
-
-
-def test_the_corner_of_one_student(monkeypatch):
-    monkeypatch.setattr(cost_module, "_WALKS", 32)
-    least = Limits(params=between(MICRO, 0, "params"))
-    assert sample_within(MICRO, least, 3, 5, rng()) == [MICRO.smallest]
-
-
-def test_a_corner_is_reached_that_uniform_draws_miss():
-    limits = Limits(params=between(MICRO, 0.002, "params"))
-    drawn = MICRO.sample(20_000, rng())
-    assert not limits.met(cost(MICRO, drawn, 3)).any()
-    found = sample_within(MICRO, limits, 3, 15, rng())
-    assert len(set(found)) == 15
-    assert limits.met(cost(MICRO, MICRO.pack(found), 3)).all()
-
-
-def test_no_student_is_drawn_from_limits_that_none_meets():
-    with pytest.raises(UserError, match="no student of 'micro' meets the limits"):
-        sample_within(MICRO, Limits(params=5), 3, 1, rng())
+@given(st.sampled_from([TINY, ODD, MICRO]), st.integers(0, 999))
+def test_inputs_of_blocks(space, seed):
+    """Of each block, the width of the one before it; of the first, its own, by the stem."""
+    (spec,) = specs(space, 1, seed)
+    found = input_widths(space.pack([spec]).astype(np.int64))[0]
+    before = spec.stages[0][0]
+    for s, stage in enumerate(spec.stages):
+        for j in range(space.max_depth):
+            assert found[s, j] == (before if j < len(stage) else 0)
+            before = stage[j] if j < len(stage) else before

@@ -1,9 +1,18 @@
+import pyarrow as pa
 import pytest
 
 from dass_ray import searches
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
-from dass_ray.searches import BATCH_SCHEMA, Choice, Finished, Round, SearchCard
+from dass_ray.searches import (
+    BATCH_SCHEMA,
+    Budget,
+    Choice,
+    Finished,
+    Learned,
+    Round,
+    SearchCard,
+)
 
 from .make import KD, TINY, Memory, teacher_card
 
@@ -21,11 +30,13 @@ def write(store, record, name="card", search="mine"):
     return searches.write_object(store, record, f"searches/{search}/{name}.json")
 
 
-def batch(number):
-    return {
+def batch(number, latency=None):
+    columns = {
         "spec": [f"{number}/8", "4/8"], "predicted": [0.5, 0.6], "uncertainty": [0.1, 0.2],
-        "params": [number, 2], "flops": [3, 4], "feasible": [True, False],
+        "params": [number, 2], "flops": [3, 4], "latency": [latency, latency],
+        "feasible": [True, False], "round": [1, 1],
     }  # fmt: skip
+    return pa.table(columns, schema=BATCH_SCHEMA)
 
 
 def test_card_round_trip(store):
@@ -63,18 +74,30 @@ def choice(number, spec="4/8"):
     )  # fmt: skip
 
 
+END = Finished(finished_at=2.5, seconds={"explore": 1.0})
+
+
 def test_the_end(store):
     assert searches.finished(store, "mine") is None
-    end = write(store, Finished(finished_at=2.5, seconds={"explore": 1.0}), "finished")
-    assert searches.finished(store, "mine") == end
+    searches.write_finished(store, "mine", END)
+    assert searches.finished(store, "mine") == END
+    searches.write_finished(store, "mine", Finished(finished_at=9.0, seconds={}))
+    assert searches.finished(store, "mine") == END
+    assert searches.finished(store, "other") is None
 
 
-def test_choices_come_round_by_round(store):
+def rounds(*students, candidates=100):
+    return Round(students=students, candidates=candidates)
+
+
+def test_rounds_come_in_their_order(store):
     assert searches.choices(store, "mine") == ()
+    assert searches.read_rounds(store, "mine") == []
     for number in (10, 2, 1):
-        chosen = Round(students=(choice(number), choice(number, "3/8")))
+        chosen = rounds(choice(number), choice(number, "3/8"), candidates=100 * number)
         assert searches.write_round(store, "mine", number, chosen) == chosen
         assert searches.read_round(store, "mine", number) == chosen
+    assert [one.candidates for one in searches.read_rounds(store, "mine")] == [100, 200, 1000]
     found = searches.choices(store, "mine")
     assert [(c.round, c.spec) for c in found] == [
         (n, spec) for n in (1, 2, 10) for spec in ("4/8", "3/8")
@@ -84,9 +107,111 @@ def test_choices_come_round_by_round(store):
 
 
 def test_a_round_is_written_once(store):
-    first = searches.write_round(store, "mine", 1, Round(students=(choice(1),)))
-    assert searches.write_round(store, "mine", 1, Round(students=())) == first
+    first = searches.write_round(store, "mine", 1, rounds(choice(1)))
+    assert searches.write_round(store, "mine", 1, rounds()) == first
     assert searches.read_round(store, "mine", 1) == first
+
+
+def test_a_choice_may_have_a_latency(store):
+    timed = choice(1).model_copy(update={"latency": 0.25})
+    searches.write_round(store, "mine", 1, rounds(timed, choice(1, "3/8")))
+    found = searches.read_round(store, "mine", 1).students
+    assert [one.latency for one in found] == [0.25, None]
+
+
+def test_what_a_round_learned_from_is_written_once(store):
+    assert searches.read_learned(store, "mine", 1) is None
+    learned = Learned(students=(("4/8", 0.75), ("3/8", 0.5)))
+    assert searches.write_learned(store, "mine", 1, learned) == learned
+    assert searches.write_learned(store, "mine", 1, Learned(students=())) == learned
+    assert searches.read_learned(store, "mine", 1) == learned
+    none = searches.write_learned(store, "mine", 2, Learned(students=()))
+    assert searches.read_learned(store, "mine", 2) == none
+    assert searches.read_learned(store, "mine", 3) is None
+    assert searches.read_learned(store, "other", 1) is None
+
+
+def budget(candidates=2048, top=4, rounds=1):
+    return Budget(candidates=candidates, top=top, rounds=rounds)
+
+
+def test_a_budget_is_that_of_a_config():
+    config = card().config
+    assert Budget.of(config) == budget()
+    changed = budget(9, 3, 2).within(config)
+    assert Budget.of(changed) == budget(9, 3, 2)
+    rest = {"candidates", "verify"}
+    assert changed.model_dump(exclude=rest) == config.model_dump(exclude=rest)
+    same = changed.verify.model_dump(exclude={"top", "rounds"})
+    assert same == config.verify.model_dump(exclude={"top", "rounds"})
+    assert Budget.of(config) == budget()  # the old one is as it was
+
+
+def test_the_larger_of_two_budgets():
+    one, other = budget(10, 8, 1), budget(20, 2, 2)
+    assert one.raised(other) == other.raised(one) == budget(20, 8, 2)
+    assert one.raised(one) == one
+
+
+def test_a_search_is_extended(store):
+    write(store, card())
+    found = searches.extend(store, card(), budget(5000, 4, 1))
+    assert Budget.of(found.config) == budget(5000, 4, 1)
+    assert searches.card(store, "mine") == found
+    more = searches.extend(store, found, budget(100, 9, 3))  # smaller in one thing
+    assert Budget.of(more.config) == budget(5000, 9, 3)
+    assert searches.card(store, "mine") == more
+    rest = {"candidates", "verify"}
+    assert more.config.model_dump(exclude=rest) == card().config.model_dump(exclude=rest)
+    assert more.teacher == card().teacher
+
+
+@pytest.mark.parametrize("wanted", [budget(), budget(1, 1, 1), budget(2048, 3, 1)])
+def test_what_goes_far_enough_is_not_extended(store, wanted):
+    write(store, card())
+    assert searches.extend(store, card(), wanted) == card()
+    assert store.list("searches/mine/budgets") == []
+
+
+def test_a_search_that_is_extended_has_not_ended(store):
+    write(store, card())
+    searches.write_finished(store, "mine", END)
+    longer = searches.extend(store, card(), budget(5000))
+    assert searches.finished(store, "mine") is None
+    later = Finished(finished_at=7.5, seconds={})
+    searches.write_finished(store, "mine", later)
+    assert searches.finished(store, "mine") == later
+    assert searches.extend(store, longer, budget()) == longer  # the first command again
+    assert searches.finished(store, "mine") == later
+
+
+def test_of_two_that_extend_a_search_the_first_wins(store):
+    """Both saw it as it was; the budget in the store is what counts."""
+    write(store, card())
+    first = searches.extend(store, card(), budget(5000))
+
+    class Late:
+        """A store as it was when the other one had not written."""
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def list(self, prefix):
+            found = store.list(prefix)
+            self.list = store.list
+            return [path for path in found if "budgets" not in path]
+
+    assert searches.extend(Late(), card(), budget(9000)) == first
+    assert searches.card(store, "mine") == first
+
+
+def test_many_extensions_keep_their_order():
+    store, found = Memory(), card()
+    write(store, found)
+    for n in range(1, 13):
+        found = searches.extend(store, found, budget(2048 + n))
+    assert searches.card(store, "mine").config.candidates == 2060
+    assert len(store.list("searches/mine/budgets")) == 12
 
 
 def test_batches_come_in_their_order(store):
@@ -96,14 +221,14 @@ def test_batches_come_in_their_order(store):
     found = searches.read_batches(store, "mine")
     assert [table["params"][0].as_py() for table in found] == [0, 2, 11, 100]
     assert found[0].schema == BATCH_SCHEMA
-    assert found[0].to_pydict() == batch(0)
+    assert found[0] == batch(0)
     assert searches.read_batches(store, "other") == []
 
 
 def test_a_batch_is_written_once(store):
     searches.write_batch(store, "mine", 0, batch(0))
     assert searches.write_batch(store, "mine", 0, batch(7)) is False
-    assert searches.read_batches(store, "mine")[0].to_pydict() == batch(0)
+    assert searches.read_batches(store, "mine")[0] == batch(0)
 
 
 def test_the_next_batch_is_above_all_others():
@@ -117,3 +242,34 @@ def test_the_next_batch_is_above_all_others():
 def test_a_search_does_not_see_those_whose_name_begins_like_its_own(store):
     searches.write_batch(store, "mine-2", 0, batch(0))
     assert searches.read_batches(store, "mine") == []
+
+
+def test_a_batch_with_latencies(store):
+    searches.write_batch(store, "mine", 0, batch(0, latency=0.5))
+    assert searches.read_batches(store, "mine")[0]["latency"].to_pylist() == [0.5, 0.5]
+
+
+def test_what_a_round_scored_again_is_no_batch(store):
+    assert searches.read_rescored(store, "mine", 2) is None
+    assert searches.write_rescored(store, "mine", 2, batch(5)) == batch(5)
+    assert searches.write_rescored(store, "mine", 2, batch(7)) == batch(5)
+    assert searches.read_rescored(store, "mine", 2) == batch(5)
+    assert searches.read_rescored(store, "mine", 3) is None
+    assert searches.read_batches(store, "mine") == []
+    assert searches.next_batch(store, "mine") == 0
+
+
+def test_nothing_scored_again_is_something(store):
+    """A round that had nothing to score again need not look twice."""
+    none = batch(0).slice(0, 0)
+    searches.write_rescored(store, "mine", 2, none)
+    assert len(searches.read_rescored(store, "mine", 2)) == 0
+
+
+def test_every_object_has_the_one_schema():
+    """Whatever the columns' types were, so that all tables can be joined."""
+    store, narrow = Memory(), batch(3)
+    narrow = narrow.set_column(3, "params", narrow["params"].cast(pa.int32()))
+    searches.write_batch(store, "mine", 0, narrow)
+    assert searches.read_batches(store, "mine")[0] == batch(3)
+    assert searches.write_rescored(store, "mine", 2, narrow) == batch(3)

@@ -1,63 +1,186 @@
+import math
+
 import numpy as np
-import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dass_ray import cost as cost_module
-from dass_ray import verify
+from dass_ray import ledger, limits, verify
 from dass_ray.config import SearchConfig
-from dass_ray.cost import Limits, cost, sample_within
-from dass_ray.predictor.scorer import Scored
-from dass_ray.searches import BATCH_SCHEMA, Choice, Round, SearchCard
-from dass_ray.space import Spec
+from dass_ray.cost import Cost
+from dass_ray.explore.archive import Candidates
+from dass_ray.explore.front import is_front
+from dass_ray.limits import Costs, Limits, sample_within
+from dass_ray.searches import Choice, Round, SearchCard
+from dass_ray.space import MICRO, Spec
 
-from .make import CLASSES, KD, TINY, row, specs, teacher_card
+from .make import CLASSES, KD, TINY, Memory, few, row, specs, teacher_card
+
+COSTS = Costs(TINY, len(CLASSES))
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(cost_module, "_WALKS", 200)
+    monkeypatch.setattr(limits, "_WALKS", 200)
 
 
-def batch(*rows):
-    """Rows of (spec, predicted, feasible)."""
-    texts, predicted, feasible = zip(*rows, strict=True)
-    n = len(rows)
-    columns = {
-        "spec": texts, "predicted": predicted, "uncertainty": [0.1] * n, "params": [1] * n,
-        "flops": [2] * n, "feasible": feasible,
-    }  # fmt: skip
-    return pa.table(columns, schema=BATCH_SCHEMA)
+def candidates(texts, predicted, uncertainty=0.1, cost=None, space=TINY):
+    """Students by their texts with made-up scores; costs are the true ones, or given."""
+    packed = space.pack([Spec.parse(text) for text in texts])
+    doubt = np.broadcast_to(np.asarray(uncertainty, float), len(texts))
+    return Candidates(packed, np.array(predicted, float), doubt, cost or Costs(space, 3)(packed))
 
 
-def texts(found):
-    return [str(spec) for spec in found]
+def choose(how, some, n, objectives=("accuracy", "flops"), reached=None, space=TINY):
+    found = verify.choose(how, space, some, objectives, n, reached)
+    assert len(set(found.tolist())) == len(found)
+    return [str(spec) for spec in space.unpack(some.specs[found])]
 
 
-def test_best_predicted_over_all_batches():
-    batches = [
-        batch(("4/8", 0.5, True), ("3/8", 0.9, True)),
-        batch(("2/8", 0.7, True), ("4-4/8", 0.6, True)),
-    ]
-    assert texts(verify.best_predicted(batches, 3)) == ["3/8", "2/8", "4-4/8"]
-    assert len(verify.best_predicted(batches, 9)) == 4
-    assert verify.best_predicted(batches, 1) == [Spec.parse("3/8")]
+HOW = ("top", "diverse", "front", "improvement")
+TEXTS = ("4/8", "3/8", "2/8", "4-4/8", "2-2/8")
 
 
-def test_best_predicted_are_within_the_limits():
-    batches = [batch(("4/8", 0.9, False), ("3/8", 0.5, True), ("2/8", 0.8, False))]
-    assert texts(verify.best_predicted(batches, 2)) == ["3/8"]
-    assert verify.best_predicted([batch(("4/8", 0.9, False))], 2) == []
+def test_the_highest_predictions():
+    some = candidates(TEXTS, [0.5, 0.9, 0.6, 0.8, 0.7])
+    assert choose("top", some, 3) == ["3/8", "4-4/8", "2-2/8"]
+    assert choose("top", some, 9) == ["3/8", "4-4/8", "2-2/8", "2/8", "4/8"]
 
 
-def test_a_student_is_chosen_once():
-    batches = [batch(("4/8", 0.9, True), ("4/8", 0.9, True)), batch(("4/8", 0.9, True))]
-    assert texts(verify.best_predicted(batches, 3)) == ["4/8"]
+def test_of_equal_predictions_the_smaller_student():
+    some = candidates(TEXTS, [0.5, 0.5, 0.5, 0.9, 0.5])
+    expected = ["4-4/8", "2/8", "2-2/8", "3/8", "4/8"]
+    params = dict(zip(TEXTS, some.cost.params, strict=True))
+    assert sorted(expected[1:], key=params.get) == expected[1:]
+    assert choose("top", some, 5) == expected
+    assert choose("top", some.at(np.array([4, 2, 0, 3, 1])), 5) == expected
 
 
-def test_equal_predictions_do_not_depend_on_their_order():
-    rows = [("4/8", 0.5, True), ("3/8", 0.5, True), ("2/8", 0.5, True)]
-    assert texts(verify.best_predicted([batch(*rows)], 2)) == ["2/8", "3/8"]
-    assert texts(verify.best_predicted([batch(*rows[::-1])], 2)) == ["2/8", "3/8"]
+def test_diverse_ones_by_hand():
+    """Relative widths of stage 1: 1, 0.75, 0.5, 1 1, 0.5 0.5; whether blocks exist counts too."""
+    some = candidates(TEXTS, [0.9, 0.8, 0.7, 0.6, 0.5])
+    # from 4/8: to 3/8 0.25, 2/8 0.5, 4-4/8 sqrt(1 + 1), 2-2/8 sqrt(1 + 0.25 + 0.25)
+    # then 4-4/8; nearest: 3/8 0.25, 2/8 0.5, 2-2/8 sqrt(0.5) from 4-4/8; then 2/8 before 3/8
+    assert choose("diverse", some, 5) == ["4/8", "4-4/8", "2-2/8", "2/8", "3/8"]
+    assert choose("diverse", some, 3) == ["4/8", "4-4/8", "2-2/8"]
+
+
+def test_diverse_ones_are_among_the_highest(monkeypatch):
+    monkeypatch.setattr(verify, "DIVERSE_AMONG", 2)
+    some = candidates(TEXTS, [0.9, 0.8, 0.7, 0.6, 0.1])
+    assert choose("diverse", some, 2) == ["4/8", "4-4/8"]
+    assert choose("diverse", some.at(np.array([0, 1, 2, 4])), 1) == ["4/8"]
+
+
+@few
+@given(st.integers(1, 40), st.integers(1, 8), st.integers(0, 999))
+def test_each_diverse_one_is_the_farthest_from_those_before(n, wanted, seed):
+    rng = np.random.default_rng(seed)
+    drawn = np.unique(MICRO.sample(n, rng), axis=0)
+    some = Candidates(drawn, rng.random(len(drawn)), np.zeros(len(drawn)), Costs(MICRO, 3)(drawn))
+    found = verify.diverse(MICRO, some, wanted).tolist()
+    assert len(found) == len(set(found)) == min(wanted, len(drawn))
+    among = np.argsort(-some.predicted)[: verify.DIVERSE_AMONG * wanted].tolist()
+    places = MICRO.vectors(drawn)
+    assert found[0] == among[0]
+    for k in range(1, len(found)):
+
+        def apart(i, before=tuple(found[:k])):
+            return min(np.linalg.norm(places[i] - places[j]) for j in before)
+
+        rest = [i for i in among if i not in found[:k]]
+        assert found[k] in rest
+        assert apart(found[k]) == pytest.approx(max(map(apart, rest)))
+
+
+def points(values):
+    """Candidates of accuracies and parameters [N, 2]."""
+    texts = [str(spec) for spec in specs(MICRO, len(values))]
+    accuracy, params = np.array(values, float).T
+    cost = Cost(params.astype(np.int64), np.zeros(len(values), np.int64))
+    return candidates(texts, accuracy, cost=cost, space=MICRO)
+
+
+def test_a_front_that_is_small_comes_whole_and_then_what_is_behind():
+    some = points([(0.9, 900), (0.5, 500), (0.8, 700), (0.4, 600), (0.3, 700)])
+    found = verify.front(some, ("accuracy", "params"), 4).tolist()
+    assert set(found[:3]) == {0, 1, 2}
+    assert found[3] == 3
+    assert set(verify.front(some, ("accuracy", "params"), 9).tolist()) == {0, 1, 2, 3, 4}
+
+
+def test_a_front_that_is_large_is_spread_over():
+    """From one end to the other in equal steps, along the first objective."""
+    some = points([(0.1 * i, 100 * i) for i in (3, 1, 7, 9, 5, 2, 8, 4, 6)] + [(0.05, 2000)])
+    found = some.predicted[verify.front(some, ("accuracy", "params"), 3)]
+    assert found.tolist() == pytest.approx([0.9, 0.5, 0.1])
+    found = some.predicted[verify.front(some, ("accuracy", "params"), 5)]
+    assert found.tolist() == pytest.approx([0.9, 0.7, 0.5, 0.3, 0.1])
+    (alone,) = verify.front(some, ("accuracy", "params"), 1)
+    assert some.predicted[alone] == pytest.approx(0.9)
+
+
+@few
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 999))
+def test_what_is_chosen_of_a_front_is_in_it(n, wanted, seed):
+    rng = np.random.default_rng(seed)
+    some = points(rng.integers(1, 9, (n, 2)))
+    first = is_front(some.minimised(("accuracy", "params")))
+    found = verify.front(some, ("accuracy", "params"), wanted)
+    assert len(set(found.tolist())) == len(found) == min(wanted, n)
+    assert first[found].sum() == min(wanted, first.sum())
+
+
+def test_improvement_by_the_integral():
+    """The mean of what is gained, over a normal distribution."""
+    some = candidates(TEXTS, [0.7, 0.8, 0.8, 0.9, 0.5], [0.1, 0.1, 0.01, 0.02, 0.2])
+    found = verify.improvement(some, 0.8)
+    z = np.linspace(-9, 9, 200_001)
+    weight = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * (z[1] - z[0])
+    for i in range(5):
+        gains = np.maximum(some.predicted[i] + some.uncertainty[i] * z - 0.8, 0)
+        assert found[i] == pytest.approx((gains * weight).sum(), rel=1e-4, abs=1e-8)
+
+
+def test_improvement_weighs_doubt():
+    """Beyond the best, what is sure; below it, what is in doubt."""
+    some = candidates(TEXTS, [0.80, 0.79, 0.70, 0.60, 0.5], [0.001, 0.05, 0.2, 0.001, 0.001])
+    assert choose("improvement", some, 2, reached=0.8) == ["2/8", "3/8"]
+    assert choose("improvement", some, 2, reached=0.5) == ["4/8", "3/8"]
+
+
+def test_improvement_without_a_verified_student_is_on_the_best_prediction():
+    some = candidates(TEXTS, [0.80, 0.79, 0.70, 0.60, 0.5], [0.001, 0.05, 0.2, 0.001, 0.001])
+    assert choose("improvement", some, 5) == choose("improvement", some, 5, reached=0.8)
+
+
+def test_improvement_without_doubt():
+    some = candidates(TEXTS, [0.7, 0.8, 0.9, 0.6, 0.5], 0)
+    assert verify.improvement(some, 0.75).tolist() == pytest.approx([0, 0.05, 0.15, 0, 0], abs=1e-8)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("n", [1, 3, 5, 9])
+def test_as_many_different_ones_as_there_are(how, n):
+    some = candidates(TEXTS, [0.5, 0.9, 0.6, 0.8, 0.7])
+    found = choose(how, some, n)
+    assert len(found) == min(n, 5)
+    assert found == choose(how, some, n)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_none_of_none(how):
+    """As where a search that goes on has distilled all of its best."""
+    some = candidates(TEXTS, [0.5] * 5).at(np.array([], np.int64))
+    for objectives in (("accuracy",), ("accuracy", "flops"), ("accuracy", "flops", "params")):
+        assert choose(how, some, 3, objectives) == []
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_score_that_is_no_number_is_an_error(how, bad):
+    with pytest.raises(ValueError, match="a score that is not a number"):
+        choose(how, candidates(TEXTS, [0.5, bad, 0.6, 0.8, 0.7]), 2)
 
 
 def config(**changed):
@@ -66,7 +189,7 @@ def config(**changed):
 
 
 def drawn(taken=(), **changed):
-    return verify.drawn_at_random(config(**changed), len(CLASSES), taken)
+    return verify.drawn_at_random(config(**changed), COSTS, taken)
 
 
 def test_random_students_are_within_the_limits_and_new():
@@ -75,7 +198,7 @@ def test_random_students_are_within_the_limits_and_new():
     found = drawn(taken, limits=limits, verify={"random": 3})
     assert len(set(found)) == len(found) == 3
     assert not set(found) & set(taken)
-    assert limits.met(cost(TINY, TINY.pack(found), 3)).all()
+    assert limits.met(COSTS(TINY.pack(found))).all()
 
 
 def test_random_students_are_those_of_the_seed():
@@ -85,7 +208,7 @@ def test_random_students_are_those_of_the_seed():
 
 
 def test_random_students_are_not_what_the_search_started_from():
-    starts = sample_within(TINY, Limits(), 3, 4, np.random.default_rng(0))
+    starts = sample_within(COSTS, Limits(), 4, np.random.default_rng(0))
     assert drawn() != starts
 
 
@@ -112,82 +235,93 @@ def test_one_run_for_each_seed(card):
     assert len({run.key for run in runs}) == 2
 
 
-def test_choices_keep_their_columns(card):
-    top, random = [Spec.parse("4/8"), Spec.parse("3/8")], [Spec.parse("2/8")]
-    scored = Scored(
-        np.array([0.9, 0.8, 0.7]), np.array([0.01, 0.02, 0.03]), np.array([10, 20, 30]),
-        np.array([100, 200, 300]),
-    )  # fmt: skip
-    found = verify.choices(card, 2, top, random, scored)
-    assert {choice.round for choice in found.students} == {2}
-    rows = [(c.spec, c.role, c.predicted, c.uncertainty, c.params, c.flops) for c in found.students]
+@pytest.mark.parametrize("timed", [True, False])
+def test_choices_keep_their_columns(card, timed):
+    latency = np.array([0.5, 0.25]) if timed else None
+    cost = Cost(np.array([10, 20]), np.array([100, 200]), latency)
+    some = candidates(["4/8", "3/8"], [0.9, 0.8], [0.01, 0.02], cost)
+    found = verify.choices(card, 2, "random", some)
+    rows = [(c.spec, c.predicted, c.uncertainty, c.params, c.flops, c.latency) for c in found]
     assert rows == [
-        ("4/8", "top", 0.9, 0.01, 10, 100),
-        ("3/8", "top", 0.8, 0.02, 20, 200),
-        ("2/8", "random", 0.7, 0.03, 30, 300),
+        ("4/8", 0.9, 0.01, 10, 100, 0.5 if timed else None),
+        ("3/8", 0.8, 0.02, 20, 200, 0.25 if timed else None),
     ]
-    for choice in found.students:
+    for choice in found:
+        assert (choice.round, choice.role) == (2, "random")
         assert choice.keys == tuple(run.key for run in verify.runs(card, choice.spec))
-    assert Round.model_validate_json(found.model_dump_json()) == found
+    kept = Round(students=tuple(found), candidates=7)
+    assert Round.model_validate_json(kept.model_dump_json()) == kept
 
 
 def test_no_students_to_choose(card):
-    empty = Scored(*(np.empty(0) for _ in range(4)))
-    assert verify.choices(card, 1, [], [], empty) == Round(students=())
+    none = candidates(TEXTS, [0.5] * 5).at(np.array([], np.int64))
+    assert verify.choices(card, 1, "top", none) == []
+
+
+COLUMNS = [
+    "teacher_fingerprint", "dataset_fingerprint", "recipe", "status", "spec", "validation",
+]  # fmt: skip
+
+
+def known(card, rows):
+    """What the ledger of a store with these rows tells, as a search reads it."""
+    store = Memory()
+    for number, one in enumerate(rows):
+        ledger.commit(store, [row(f"k{number}", **one)])
+    return [(str(spec), v) for spec, v in verify.known(ledger.read(store, COLUMNS), card)]
+
+
+def test_known_students_have_the_mean_of_their_runs(card):
+    rows = [
+        {"spec": "4/8", "validation": 0.7, "seed": 3},
+        {"spec": "4/8", "validation": 0.8, "seed": 9},  # of whatever seed
+        {"spec": "3/8", "validation": 0.5},
+    ]
+    assert known(card, rows) == [("3/8", 0.5), ("4/8", pytest.approx(0.75))]
+    assert known(card, rows[::-1]) == [("3/8", 0.5), ("4/8", pytest.approx(0.75))]
+    assert known(card, []) == []
 
 
 @pytest.mark.parametrize(
-    ("top", "rounds", "expected"),
-    [(4, 1, [4]), (4, 2, [2, 2]), (5, 2, [3, 2]), (8, 3, [3, 3, 2]), (3, 3, [1, 1, 1])],
+    "other",
+    [
+        {"teacher_fingerprint": "e" * 64},
+        {"dataset_fingerprint": "e" * 64},
+        {"recipe": KD.model_copy(update={"epochs": 5}).model_dump_json()},
+        {"status": "diverged"},
+        {"status": "failed", "validation": None},
+    ],
+    ids="-".join,
 )
-def test_rounds_share_the_top_students(top, rounds, expected):
-    assert verify.shares(top, rounds) == expected
+def test_runs_of_another_task_or_recipe_tell_nothing(card, other):
+    mine = {"spec": "4/8", "validation": 0.7}
+    assert known(card, [mine | {"validation": 0.1} | other]) == []
+    assert known(card, [mine, mine | {"validation": 0.1} | other]) == [("4/8", 0.7)]
 
 
-def choice(spec, *keys):
-    return Choice(
-        spec=spec, role="top", round=1, predicted=0.9, uncertainty=0.1, params=1, flops=2, keys=keys
-    )
+def test_whoever_distilled_them(card):
+    """The name of a teacher or a data set is no identity, nor is the space."""
+    rows = [{"spec": "4/8", "validation": 0.7, "teacher": "t9", "dataset": "hues", "host": "far"}]
+    assert known(card, rows) == [("4/8", 0.7)]
 
 
-def test_unverified_are_within_the_limits_and_new():
-    batches = [
-        batch(("4/8", 0.5, True), ("3/8", 0.9, False), ("2/8", 0.7, True)),
-        batch(("2/8", 0.7, True), ("4-4/8", 0.6, True)),
-    ]
-    assert texts(verify.unverified(batches, [])) == ["4/8", "2/8", "4-4/8"]
-    assert texts(verify.unverified(batches, [choice("2/8"), choice("8/8")])) == ["4/8", "4-4/8"]
-    assert verify.unverified(batches[:1], [choice("4/8"), choice("2/8")]) == []
+def test_the_best_that_was_reached():
+    def one(*texts):
+        return Round(
+            students=tuple(
+                Choice(
+                    spec=text, role="top", round=1, predicted=0.9, uncertainty=0.1, params=1,
+                    flops=2, keys=("k",),
+                )
+                for text in texts
+            ),
+            candidates=9,
+        )  # fmt: skip
 
-
-def test_support_is_of_runs_that_ended_well():
-    bad = {"status": "diverged", "validation": None}
-    rows = {
-        "a": row("a", validation=0.7), "b": row("b", validation=0.8), "c": row("c", **bad),
-        "d": row("d", validation=0.5), "e": row("e", **bad | {"status": "failed"}),
-    }  # fmt: skip
-    chosen = [choice("4/8", "a", "b"), choice("3/8", "c", "d"), choice("2/8", "c", "e")]
-    assert verify.support(chosen, rows) == (
-        (Spec.parse("4/8"), pytest.approx(0.75)),
-        (Spec.parse("3/8"), 0.5),
-    )
-    assert verify.support([], rows) == ()
-
-
-def columns(predicted):
-    n = np.arange(len(predicted))
-    return Scored(np.array(predicted), n / 10, n, 10 * n)
-
-
-def test_the_best_of_new_scores_keep_their_columns():
-    pool = [Spec.parse(text) for text in ("4/8", "3/8", "2/8", "4-4/8")]
-    found, scored = verify.best(pool, columns([0.5, 0.9, 0.5, 0.1]), 3)
-    assert texts(found) == ["3/8", "2/8", "4/8"]  # equal ones by their texts
-    assert scored.predicted.tolist() == [0.9, 0.5, 0.5]
-    assert scored.params.tolist() == [1, 2, 0]
-    assert len(verify.best(pool, columns([0.5, 0.9, 0.5, 0.1]), 9)[0]) == 4
-
-
-def test_a_new_score_that_is_no_number_is_an_error():
-    with pytest.raises(ValueError, match="a score that is not a number"):
-        verify.best([Spec.parse("4/8")], columns([np.nan]), 1)
+    support = tuple((Spec.parse(t), v) for t, v in (("4/8", 0.7), ("3/8", 0.8), ("2/8", 0.95)))
+    rounds = [one("4/8", "4-4/8"), one("3/8")]
+    assert verify.best_reached(rounds, support) == 0.8  # 2/8 is another search's
+    assert verify.best_reached(rounds[:1], support) == 0.7
+    assert verify.best_reached([], support) is None
+    assert verify.best_reached([one("4-4/8")], support) is None  # not distilled, or it failed
+    assert verify.best_reached(rounds, ()) is None

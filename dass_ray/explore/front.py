@@ -31,7 +31,7 @@ def order(values: Floats, violation: Floats, most: int) -> NDArray[np.int64]:
 def is_front(values: Floats) -> NDArray[np.bool_]:
     """Which of values [N, K] no other one dominates; of equal ones, all."""
     if values.shape[1] == 1:
-        least: NDArray[np.bool_] = values[:, 0] == values[:, 0].min()
+        least: NDArray[np.bool_] = values[:, 0] == values[:, 0].min(initial=np.inf)
         return least
     by_first = np.lexsort(values.T[::-1])
     if values.shape[1] == 2:

@@ -113,5 +113,8 @@ def test_crowding_where_there_is_no_crowd():
     assert np.isinf(flat).sum() == 2
 
 
-def test_none_are_ordered():
-    assert order(np.empty((0, 2)), np.empty(0), 5).tolist() == []
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+def test_none_are_ordered(objectives):
+    none = np.empty((0, objectives))
+    assert order(none, np.empty(0), 5).tolist() == []
+    assert is_front(none).tolist() == []

@@ -265,6 +265,20 @@ def test_the_elite_is_that_of_all_that_is_known():
     assert set(keys(first[0])) == set(keys(first[1]))
 
 
+def test_the_emulator_learns_from_the_best_and_from_some_others(monkeypatch):
+    learned, fit = [], guided.Emulator.fit
+    monkeypatch.setattr(guided.Emulator, "fit", lambda *args: learned.append(args[1]) or fit(*args))
+    found = sampler()
+    known = tell(found, np.unique(drawn(SMALL, 500), axis=0))
+    found.propose(8)
+    (specs,) = learned
+    assert 96 < len(specs) == len(set(keys(specs))) <= 128
+    best = known.specs[np.argsort(-known.predicted)]
+    assert set(keys(best[:64])) <= set(keys(specs))
+    worse_half = set(keys(best[len(best) // 2 :]))
+    assert len(worse_half & set(keys(specs))) > 16
+
+
 def test_the_kernel_is_fitted_when_twice_as_much_is_known(monkeypatch):
     calls, tuned = [], guided.tuned
     monkeypatch.setattr(guided, "tuned", lambda *args: calls.append(len(args[1])) or tuned(*args))

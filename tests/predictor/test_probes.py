@@ -5,7 +5,7 @@ import torch
 from dass_ray.models.stacked import Moments
 from dass_ray.predictor.comparisons import COMPARED, Seen
 from dass_ray.predictor.probes import Codes, Comparisons, Maps, Noise
-from dass_ray.zero_cost import nwot, zen
+from dass_ray.zero_cost import zen
 
 from ..make import TINY
 from ..models.make import images
@@ -67,15 +67,6 @@ def test_zero_is_off_as_for_a_relu():
     probe = Codes(images(TINY, 2))
     seen = probe.normed(None, torch.tensor([0.0, 1.0]).view(1, 2, 1, 1, 1))
     assert seen.tolist() == [[1, -1, -1, 1, 1]]
-
-
-def test_kernel_by_hand():
-    """Two codes of 10 units that differ in 4: 6 agree."""
-    kernel = torch.tensor([[10.0, 2.0], [2.0, 10.0]])
-    expected = np.log(11 * 11 - 6 * 6)
-    assert nwot.of_kernel(kernel, torch.tensor(10.0)).item() == pytest.approx(expected)
-    several = nwot.of_kernel(kernel.expand(3, 2, 2), torch.full((3,), 10.0))
-    assert several.tolist() == pytest.approx([expected] * 3)
 
 
 def test_noise_is_that_of_zen():

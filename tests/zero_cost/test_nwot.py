@@ -33,3 +33,12 @@ def test_images_of_one_code_have_a_finite_score(case):
     twice = case.images[:1].expand(2, -1, -1, -1)
     found = nwot.score(case.net, twice, case.labels)
     assert found == pytest.approx(np.log((units + 1) ** 2 - units**2))
+
+
+def test_kernel_by_hand():
+    """Two codes of 10 units that differ in 4: 6 agree."""
+    kernel = torch.tensor([[10.0, 2.0], [2.0, 10.0]])
+    expected = np.log(11 * 11 - 6 * 6)
+    assert nwot.of_kernel(kernel, torch.tensor(10.0)).item() == pytest.approx(expected)
+    several = nwot.of_kernel(kernel.expand(3, 2, 2), torch.full((3,), 10.0))
+    assert several.tolist() == pytest.approx([expected] * 3)

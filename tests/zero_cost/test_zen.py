@@ -36,3 +36,26 @@ def test_wider_weights_before_a_batch_norm_count_by_their_log(case):
         case.net.stem.weight.mul_(10)
     after = zen.score(case.net, case.images, case.labels)
     assert after - before == pytest.approx(math.log(10), abs=1e-2)
+
+
+def test_noise_is_always_the_same(case):
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    x, more = zen.noise(case.images)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert x.shape == more.shape == (zen.BATCH, *case.images.shape[1:])
+    assert all(map(torch.equal, zen.noise(2 * case.images[:1]), (x, more)))
+    assert (more - x).std().item() == pytest.approx(zen.STEP, rel=0.05)
+
+
+def test_moved_by_hand():
+    difference = torch.zeros(3, 2, 4, 5, 5)
+    difference[1, 0, 2, 3, 3], difference[1, 1, 0, 0, 0] = -3.0, 1.0
+    found = zen.moved(difference)
+    assert found.shape == (3, 1)
+    assert found[:, 0].tolist() == pytest.approx([math.log(1e-8), math.log(2), math.log(1e-8)])
+
+
+def test_no_variance_has_a_finite_deviation():
+    found = zen.deviation(torch.tensor([0.0, 4.0]))
+    assert found.tolist() == pytest.approx([math.log(1e-8), math.log(2)])
