@@ -46,8 +46,9 @@ def read(
     UserError where a part was written by a newer version of this program, or cannot be read.
     """
     wanted = _wanted(columns)
+    found = list(scan(store, wanted, where))
     empty = ROW_SCHEMA.empty_table().select(wanted)
-    return pa.concat_tables([empty, *scan(store, wanted, where)]).sort_by("key")
+    return pa.concat_tables([empty, *found]).sort_by("key")
 
 
 def batches(
