@@ -1,9 +1,8 @@
 """A store in an S3 bucket, committed with conditional puts."""
 
 import os
-import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
@@ -19,18 +18,19 @@ from botocore.exceptions import (
 from dass_ray.store.base import NotFound, Paths, check_folder, check_path, is_hidden
 from dass_ray.store.deadline import patience, within
 from dass_ray.store.s3_address import S3Address
-from dass_ray.store.s3_client import connect, region_of, scanner
-from dass_ray.store.s3_errors import code, explain, status
+from dass_ray.store.s3_client import S3Client, connect, region_of, scanner
+from dass_ray.store.s3_errors import code, expired, explain, passing, status
+from dass_ray.store.s3_retry import attempts
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 T = TypeVar("T")
 
-ATTEMPTS = 6  # of a put that meets others, and of a read whose body is cut
-FIRST_PAUSE = 0.2  # s, on average half of it, then doubling: 6.2 s in all at the most
+CUT_OR_MET = 6  # attempts of a read whose body is cut, and of a put that meets others
+TROUBLED = 9  # attempts at a server with passing trouble, within 45 s and what each takes
 
-NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 404, 409, 412
+BAD_REQUEST, NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 400, 404, 409, 412
 BROKEN_BODY = (IncompleteReadError, HTTPClientError, FlexibleChecksumError)
 
 
@@ -46,6 +46,12 @@ class S3Store:
     def __init__(self, uri: str) -> None:
         self._address = S3Address.parse(uri, os.environ)
         self.uri = self._address.uri
+        self._answered = False  # the server, at some time
+        self._renewing = Lock()
+        self._connect()
+
+    def _connect(self) -> None:
+        """Begin anew with the credentials that boto3 finds now."""
         try:
             self._session = boto3.Session()
             self._client = connect(self._session, self._address)
@@ -56,7 +62,7 @@ class S3Store:
         """See `Store.put`."""
         request = self._request(check_path(path))
         attempt = uuid4().hex
-        for last in _attempts():
+        for last in attempts(CUT_OR_MET):
             try:
                 self._ask(
                     path,
@@ -76,7 +82,7 @@ class S3Store:
     def get(self, path: str) -> bytes:
         """See `Store.get`. A body that is cut is read again: boto3 leaves that to its callers."""
         check_path(path)
-        for last in _attempts():
+        for last in attempts(CUT_OR_MET):
             try:
                 return self._read(path)
             except BROKEN_BODY as error:
@@ -92,10 +98,13 @@ class S3Store:
         """See `Store.list`. One request per 1,000 objects."""
         folder = check_folder(prefix)
         request = {"Bucket": self._address.bucket, "Prefix": self._address.key(folder)}
-        pages = iter(self._client.get_paginator("list_objects_v2").paginate(**request))
         keys: Paths = []
-        while page := self._ask(folder, lambda: next(pages, None)):
+        while True:
+            page = self._ask(folder, lambda: self._client.list_objects_v2(**request))
             keys += [found["Key"] for found in page.get("Contents", ())]
+            if not page.get("IsTruncated"):
+                break
+            request["ContinuationToken"] = page["NextContinuationToken"]
         start = self._address.key("")
         paths = (key.removeprefix(start) for key in keys)
         # Consoles make "folders": empty objects whose name ends in '/'.
@@ -133,12 +142,15 @@ class S3Store:
         request = self._request(path)
         try:
             answer = self._ask(
-                path, lambda: self._client.head_object(**request), expected=(NOT_FOUND,)
+                path, lambda: self._client.head_object(**request), expected=(NOT_FOUND, BAD_REQUEST)
             )
-        except ClientError:
-            # The answer to a HEAD does not tell a missing bucket from a missing object. This does.
+        except ClientError as error:
+            # The answer to a HEAD has no words: it does not tell a missing bucket from a missing
+            # object, nor old credentials from a bad request. This does.
             folder = {"Bucket": request["Bucket"], "Prefix": request["Key"]}
             self._ask(path, lambda: self._client.list_objects_v2(**folder, MaxKeys=1))
+            if status(error) != NOT_FOUND:
+                raise explain(error, self._where(path)) from error
             return None
         return str(answer["Metadata"].get("attempt", ""))
 
@@ -165,17 +177,34 @@ class S3Store:
         self, path: str, work: Callable[[], T], size: int = 0, expected: tuple[int, ...] = ()
     ) -> T:
         """Return `work()` within `size` bytes' patience; only `expected` statuses stay errors."""
-        try:
-            return within(patience(size), work)
-        except (ClientError, BotoCoreError, TimeoutError) as error:
-            if isinstance(error, ClientError) and status(error) in expected:
-                raise
-            raise explain(error, self._where(path)) from error
+        for last in attempts(TROUBLED):
+            client = self._client
+            try:
+                answer = within(patience(size), work)
+            except (ClientError, BotoCoreError, TimeoutError) as error:
+                self._answered |= isinstance(error, ClientError)
+                if isinstance(error, ClientError) and status(error) in expected:
+                    raise
+                if last or not self._may_pass(error, client):
+                    raise explain(error, self._where(path)) from error
+            else:
+                self._answered = True
+                return answer
+        raise AssertionError("the last attempt returns or raises")
 
+    def _may_pass(self, error: Exception, client: S3Client) -> bool:
+        """Whether to ask again. One that has never answered is more likely a wrong address."""
+        return (self._answered and passing(error)) or (expired(error) and self._renew(client))
 
-def _attempts() -> Iterator[bool]:
-    """Give, for each attempt and after a random pause, whether it is the last one."""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(random.uniform(0, FIRST_PAUSE * 2 ** (attempt - 1)))
-        yield attempt == ATTEMPTS - 1
+    def _renew(self, client: S3Client) -> bool:
+        """Look for newer credentials than this client's: boto3 reads a file once for ever.
+
+        Roles need no such thing: boto3 asks for their keys before they expire.
+        """
+        with self._renewing:
+            if client is not self._client:  # another thread was faster
+                return True
+            old = self._session.get_credentials()
+            self._connect()
+            new = self._session.get_credentials()
+            return bool(old and new and old.access_key != new.access_key)
