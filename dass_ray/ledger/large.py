@@ -12,13 +12,18 @@ from dass_ray.records import ROW_SCHEMA
 from dass_ray.store.base import NotFound, Store
 from dass_ray.store.deadline import patience, within
 
+
+class Unreadable(UserError):
+    """A large part that is there could not be read; a second try may go well."""
+
+
 TOGETHER = 8  # parts under the same credentials, which may end during a long scan
 
 
 def large_tables(
     store: Store, parts: Sequence[Large], columns: Sequence[str], where: ds.Expression | None
 ) -> Iterator[pa.Table]:
-    """Tables of at most GROUP rows, in the order of the parts; or NotFound."""
+    """Tables of at most GROUP rows, in the order of the parts; or NotFound, or Unreadable."""
     for start in range(0, len(parts), TOGETHER):
         some = parts[start : start + TOGETHER]
         limit = patience(max(part.size for part in some))
@@ -52,7 +57,7 @@ def _explained(store: Store, parts: Sequence[Large], error: Exception) -> Except
         if not store.exists(part.path):
             return NotFound(f"no object {part.path} in {store.uri}")
     reason = (str(error).splitlines() or ["the server answers too slowly"])[0]
-    return UserError(
+    return Unreadable(
         f"{store.uri}: cannot read {parts[0].path} or its neighbours: {reason}: check the "
         "credentials and the network, then run again"
     )

@@ -8,15 +8,16 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dass_ray.errors import UserError
-from dass_ray.ledger.large import large_tables
+from dass_ray.ledger.large import Unreadable, large_tables
 from dass_ray.ledger.loose import loose_tables
 from dass_ray.ledger.once import Once
 from dass_ray.ledger.snapshot import Snapshot
 from dass_ray.records import ROW_SCHEMA
 from dass_ray.store.base import NotFound, Store
+from dass_ray.store.retry import attempts
 
 Condition = tuple[str, str, Any]  # column, operator, value
-TRIES = 5  # at a snapshot whose parts are deleted meanwhile
+TRIES = 5  # at snapshots whose parts are deleted meanwhile
 
 OUTCOME = frozenset(
     {
@@ -58,19 +59,24 @@ def _expression(conditions: list[Condition]) -> ds.Expression | None:
 def _each_once(store: Store, columns: list[str], early: ds.Expression | None) -> Iterator[pa.Table]:
     """Goes on with a new snapshot where a part was deleted because a newer large one holds it.
 
-    Rows that passed before do not pass again, so that this is not seen from outside.
+    Also where one could not be read, as pyarrow gives up after five attempts within seconds. Rows
+    that passed before do not pass again, so that this is not seen from outside.
     """
     once = Once()
-    for _ in range(TRIES):
+    for last in attempts(TRIES):
         snapshot = Snapshot.of(store)
         try:
             for table in large_tables(store, snapshot.manifest.parts, columns, early):
                 yield once.new(table)
             for table in loose_tables(store, snapshot.loose, columns, early):
                 yield once.new(table)
+        except Unreadable:
+            if last:
+                raise
         except NotFound as error:
-            lost = error
-            continue
-        yield from once.failed()
-        return
-    raise UserError(f"{lost}, {TRIES} times in a row: is someone deleting parts of the ledger?")
+            if last:
+                advice = "is someone deleting parts of the ledger?"
+                raise UserError(f"{error}, {TRIES} times in a row: {advice}") from error
+        else:
+            yield from once.failed()
+            return

@@ -17,10 +17,10 @@ from botocore.exceptions import (
 
 from dass_ray.store.base import NotFound, Paths, check_folder, check_path, is_hidden
 from dass_ray.store.deadline import patience, within
+from dass_ray.store.retry import attempts
 from dass_ray.store.s3_address import S3Address
 from dass_ray.store.s3_client import S3Client, connect, region_of, scanner
 from dass_ray.store.s3_errors import code, expired, explain, passing, status
-from dass_ray.store.s3_retry import attempts
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

@@ -10,9 +10,15 @@ from dass_ray.ledger.once import Once
 from dass_ray.ledger.snapshot import Snapshot
 from dass_ray.ledger.sweep import sweep
 from dass_ray.records import ROW_SCHEMA
+from dass_ray.store import retry
 
 from ..make import row
 from .make import Watched, compacted, parts, streamed
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture(params=["loose", "large", "both"])
@@ -128,6 +134,18 @@ def test_a_large_part_that_cannot_be_read_is_an_error(store):
     with pytest.raises(UserError, match=r"cannot read compacted/.*run again") as caught:
         ledger.read(store)
     assert "\n" not in str(caught.value)
+
+
+def test_a_large_part_that_is_readable_the_second_time(store, monkeypatch):
+    compacted(store)
+    late, errors = Watched(store), [OSError("AWS Error SLOW_DOWN")]
+    late.filesystem = lambda: _raise(errors.pop()) if errors else store.filesystem()
+    assert streamed(late) == list("abcdefghixy")
+    assert errors == []
+
+
+def _raise(error):
+    raise error
 
 
 def test_one_request_a_loose_part_and_few_more(store):

@@ -53,7 +53,7 @@ def _models_read_once(monkeypatch, read_models):
 @pytest.fixture
 def quick_retries(monkeypatch):
     """As often as in earnest, without the pauses."""
-    monkeypatch.setattr("dass_ray.store.s3_retry.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("dass_ray.store.retry.FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture(scope="session")

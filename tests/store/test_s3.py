@@ -6,7 +6,7 @@ import moto
 import pytest
 
 from dass_ray.errors import UserError
-from dass_ray.store import deadline, s3, s3_retry
+from dass_ray.store import deadline, retry, s3
 from dass_ray.store.base import NotFound
 from dass_ray.store.s3 import S3Store
 
@@ -49,7 +49,7 @@ def test_conflicts_without_end_are_an_error(store, fake_s3):
 def test_conflict_pauses_are_random_and_bounded(monkeypatch):
     pauses = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    rounds = [list(s3_retry.attempts(s3.CUT_OR_MET)) for _ in range(2)]
+    rounds = [list(retry.attempts(s3.CUT_OR_MET)) for _ in range(2)]
     assert rounds[0] == [False] * (s3.CUT_OR_MET - 1) + [True]
     assert pauses[: s3.CUT_OR_MET - 1] != pauses[s3.CUT_OR_MET - 1 :]
     assert max(pauses) <= 3.2
