@@ -82,6 +82,17 @@ def test_same_part_again_after_it_was_merged_and_deleted(store):
     assert keys(store) == list("abcd")
 
 
+def test_a_manifest_forgets_parts_that_are_deleted(store):
+    parts(store, "ab", "cd")
+    compact(store)
+    assert len(manifests.newest(store).covered) == 2
+    sweep(store, grace=0)
+    parts(store, "ef", "gh")
+    compact(store)
+    assert manifests.newest(store).covered == tuple(store.list("runs"))
+    assert keys(store) == list("abcdefgh")
+
+
 @pytest.mark.parametrize("method", ["put", "get", "list", "delete"])
 @pytest.mark.parametrize("ending", [killed, refused])
 def test_killed_at_any_call(tmp_path, method, ending):

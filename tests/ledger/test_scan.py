@@ -104,11 +104,22 @@ def swept(store):
     return do
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
-def test_parts_that_go_while_they_are_read(store, at):
+@pytest.mark.parametrize(
+    ("method", "at"), [("get", 1), ("get", 2), ("get", 3), ("list", 1), ("list", 2)]
+)
+def test_parts_that_go_while_they_are_listed_and_read(store, method, at):
     """A reader far behind: what it had listed is merged and deleted before it comes to it."""
     compacted(store)
-    assert streamed(Watched(store, "get", at, swept(store))) == list("abcdefghixy")
+    late = Watched(store, method, at, swept(store))
+    assert streamed(late) == list("abcdefghixy")
+    assert late.calls >= at
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_nothing_is_missed_between_the_lists(store, at):
+    """Whoever asked for the manifest first would see neither the loose parts nor the large one."""
+    parts(store, "abc", "def")
+    assert streamed(Watched(store, "list", at, swept(store))) == list("abcdef")
 
 
 def test_large_parts_that_go_while_they_are_read(store):
