@@ -22,7 +22,7 @@ class KeySet:
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Self:
         """The keys of a table's column of strings."""
-        return cls(np.sort(compact(column)))
+        return cls(np.sort(halves(column)))
 
     def __len__(self) -> int:
         return len(self.sorted)
@@ -36,12 +36,12 @@ class KeySet:
         return found
 
 
-def compact(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
+def halves(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
     """[N]: the first half of every key of a column of strings, without making Python objects."""
     parts = [np.empty(0, _KIND)]
     for chunk in column.chunks:
-        halves = pc.ascii_rpad(pc.utf8_slice_codeunits(chunk, 0, WIDTH), WIDTH, padding="\0")
-        fixed = halves.cast(pa.binary()).cast(pa.binary(WIDTH))
+        padded = pc.ascii_rpad(pc.utf8_slice_codeunits(chunk, 0, WIDTH), WIDTH, padding="\0")
+        fixed = padded.cast(pa.binary()).cast(pa.binary(WIDTH))
         parts.append(np.frombuffer(fixed.buffers()[1], _KIND, len(fixed), fixed.offset * WIDTH))
     return np.concatenate(parts)
 

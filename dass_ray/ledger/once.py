@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dass_ray.keys import among, compact
+from dass_ray.keys import among, halves
 
 
 class Once:
@@ -32,7 +32,7 @@ class Once:
         return [self._first(table) for table in self._failed]
 
     def _first(self, table: pa.Table) -> pa.Table:
-        new = self._seen.add(compact(table["key"]))
+        new = self._seen.add(halves(table["key"]))
         return table if new.all() else table.filter(pa.array(new))
 
 
