@@ -62,7 +62,7 @@ def test_keys_of_an_instance_are_asked_for_anew_before_they_expire(monkeypatch, 
         store = S3Store(uri)
         use(store)
         # Not served so: boto3 itself prolongs keys of an instance whose service seems to be late.
-        store._session.get_credentials()._expiry_time -= timedelta(minutes=55)
+        store._link.session.get_credentials()._expiry_time -= timedelta(minutes=55)
         use(store)
         assert proxy.keys[0] == "key-1"
         assert proxy.keys[-1] == "key-2"

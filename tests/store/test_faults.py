@@ -13,7 +13,7 @@ from dass_ray import ledger
 from dass_ray.errors import UserError
 from dass_ray.ledger.compact import compact
 from dass_ray.ledger.sweep import sweep
-from dass_ray.store import open_store, retry, s3, s3_client
+from dass_ray.store import open_store, retry, s3_client, s3_link
 from dass_ray.store.s3 import S3Store
 
 from ..make import row
@@ -101,7 +101,7 @@ def test_other_calls_end_well(uri, direct, proxy, patient, fault, method, call, 
 
 @pytest.mark.parametrize("fault", ["500", "503", "reset", "lost", "silence"])
 def test_trouble_without_end_is_one_line(uri, direct, proxy, patient, monkeypatch, fault):
-    monkeypatch.setattr(s3, "TROUBLED", 2)
+    monkeypatch.setattr(s3_link, "TROUBLED", 2)
     store = open_store(uri)
     acknowledged = store.put("before", b"x")
     proxy.fault = lambda *_: fault
@@ -209,6 +209,7 @@ def test_credentials_in_a_file_are_read_again_when_they_expire(uri, proxy, profi
     with pytest.raises(UserError, match="renew the credentials"):
         store.get("a")
     profile("second")
+    assert not store.exists("a")
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda n: store.put(f"runs/{n}", BODY), range(16)))
     assert proxy.keys[-1] == "second"
