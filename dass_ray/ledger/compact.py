@@ -25,7 +25,7 @@ from dass_ray.records import ROW_SCHEMA
 from dass_ray.store.base import NotFound, Store
 from dass_ray.watch import Silent, Watcher
 
-ROWS = 131_072  # at least, of a full large part: some 20 MB, and 0.3 GB of memory while it is made
+ROWS = 131_072  # at least, of a full large part: some 12 MB, and 0.5 GB of memory while it is made
 PARTS = 8  # large ones in one step, which a kill can cost
 FEWEST = 2  # loose parts that are worth a step
 TRIES = 20  # steps in a row that others win
