@@ -62,9 +62,9 @@ def some(fault, method, times):
 
 @pytest.fixture
 def patient(monkeypatch):
-    """A client that waits 0.2 s for an answer instead of 10."""
+    """A client that waits 0.1 s for an answer instead of 10."""
     made = s3_client.Config
-    monkeypatch.setattr(s3_client, "Config", lambda **kw: made(**kw | {"read_timeout": 0.2}))
+    monkeypatch.setattr(s3_client, "Config", lambda **kw: made(**kw | {"read_timeout": 0.1}))
 
 
 @pytest.mark.parametrize("times", [1, 6])  # boto3 asks four times by itself
