@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dass_ray"
 LAYERS = {
     "__init__": 0, "errors": 0, "frozen": 0, "space": 0, "cost": 0, "recipe": 0, "records": 0,
-    "config": 0, "latencies": 0, "latency": 0, "ledger": 0, "limits": 0, "searches": 0, "store": 0,
-    "watch": 0,
+    "config": 0, "keys": 0, "latencies": 0, "latency": 0, "ledger": 0, "limits": 0, "searches": 0,
+    "store": 0, "watch": 0,
     "models": 1, "data": 1, "kd": 1, "zero_cost": 1,
     "predictor": 2, "evaluation": 2,
     "actors": 3,
@@ -126,7 +126,11 @@ def spoil(package, module, line):
     [
         ("space.py", "import torch", "dass_ray.space (layer 0) imports torch"),
         ("space.py", "from torch.nn import Linear", "dass_ray.space (layer 0) imports torch.nn.L"),
-        ("ledger.py", "def f():\n    import ray.tune", "dass_ray.ledger (layer 0) imports ray."),
+        (
+            "ledger/__init__.py",
+            "def f():\n    import ray.tune",
+            "dass_ray.ledger (layer 0) imports ray.",
+        ),
         ("cost.py", "from dass_ray.models.resnet import ResNet", "imports dass_ray.models.resnet"),
         ("cost.py", "from dass_ray import models", "(layer 0) imports dass_ray.models"),
         ("cost.py", "import dass_ray.predictor.model", "imports dass_ray.predictor.model"),

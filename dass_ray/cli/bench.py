@@ -122,6 +122,20 @@ def kd(rounds: Rounds = 3, as_json: Json = False) -> None:
     _show(kd(rounds), as_json)
 
 
+@app.command()
+def store(
+    rows: Annotated[int, typer.Option(min=2, help="Runs of the plan.")] = 10_000,
+    store: Annotated[
+        str | None, typer.Option(help="A store to measure [a temporary folder]; emptied again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The store: append, resume a plan, compact, scan, against reading everything at once."""
+    from dass_ray.bench.store import store as measured  # noqa: PLC0415 - pyarrow takes 0.3 s
+
+    _show(measured(rows, store), as_json)
+
+
 def _show(figures: dict[str, float], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures))

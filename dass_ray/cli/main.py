@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dass_ray import __version__
-from dass_ray.cli import bench, data, evaluate, latency, predictor, runs, search, teacher
+from dass_ray.cli import bench, compact, data, evaluate, latency, predictor, runs, search, teacher
 from dass_ray.errors import UserError
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
     runs.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    search.export, runs.runs, runs.status,
+    search.export, runs.runs, runs.status, compact.compact,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(bench.app, name="bench")

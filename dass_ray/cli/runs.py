@@ -3,7 +3,6 @@
 import json
 from typing import Annotated
 
-import pyarrow.compute as pc
 import typer
 from rich.console import Console
 
@@ -12,6 +11,8 @@ from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, config
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig
+from dass_ray.keys import KeySet
+from dass_ray.ledger.best import best
 from dass_ray.store import open_store
 
 COLUMNS = ("dataset", "spec", "params", "seed", "status", "validation", "test")
@@ -47,20 +48,21 @@ def runs(
     ] = False,
 ) -> None:
     """Show finished KD runs, the best on validation first."""
-    found = ledger.read(open_store(store_uri(store), write=False))
-    for name, value in (("dataset", dataset and dataset.replace(":", "-")), ("status", status)):
-        found = found if value is None else found.filter(pc.equal(found[name], value))
-    best = found.sort_by([("validation", "descending")]).slice(0, limit)
+    asked = {"dataset": dataset and dataset.replace(":", "-"), "status": status}
+    where = [(name, "==", value) for name, value in asked.items() if value is not None]
+    found, count = best(
+        open_store(store_uri(store), write=False), limit, None if as_json else COLUMNS, where
+    )
     if as_json:
-        for row in best.to_pylist():
+        for row in found.to_pylist():
             typer.echo(json.dumps(row))
         return
     shown = table(*COLUMNS, folded="spec")
-    for row in best.to_pylist():
+    for row in found.to_pylist():
         row |= {name: _percent(row[name]) for name in ("validation", "test")}
         shown.add_row(*(str(row[name]) for name in COLUMNS))
     Console().print(shown)
-    typer.echo(f"{len(best)} of {len(found):,} runs; --json shows all columns")
+    typer.echo(f"{len(found)} of {count:,} runs; --json shows all columns")
 
 
 def _percent(share: float | None) -> str:
@@ -79,7 +81,7 @@ def status(store: StoreUri = None) -> None:
         hours = f"{row['seconds_sum'] / 3600:.2f}"
         shown.add_row(row["dataset"], row["teacher"], row["status"], str(row["key_count"]), hours)
     console.print(shown)
-    done = set(found["key"].to_pylist())
+    done = KeySet.of(found["key"])
     shown = table("search", "scored", "distilled", "state", folded="search")
     for identity in searches.ids(opened):
         card = searches.card(opened, identity)
@@ -88,6 +90,6 @@ def status(store: StoreUri = None) -> None:
         state = "finished" if searches.finished(opened, identity) else "unfinished"
         shown.add_row(
             identity, f"{scored:,} of {card.config.candidates:,}",
-            f"{len(done & set(keys))} of {len(keys) or '?'}", state,
+            f"{done.holds(keys).sum()} of {len(keys) or '?'}", state,
         )  # fmt: skip
     console.print(shown)

@@ -1,13 +1,10 @@
 """A store in an S3 bucket, committed with conditional puts."""
 
 import os
-import random
-import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import boto3
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -18,19 +15,18 @@ from botocore.exceptions import (
 
 from dass_ray.store.base import NotFound, Paths, check_folder, check_path, is_hidden
 from dass_ray.store.deadline import patience, within
+from dass_ray.store.retry import attempts
 from dass_ray.store.s3_address import S3Address
-from dass_ray.store.s3_client import connect, region_of, scanner
+from dass_ray.store.s3_client import region_of, scanner
 from dass_ray.store.s3_errors import code, explain, status
+from dass_ray.store.s3_link import S3Link
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-T = TypeVar("T")
+CUT_OR_MET = 6  # attempts of a read whose body is cut, and of a put that meets others
 
-ATTEMPTS = 6  # of a put that meets others, and of a read whose body is cut
-FIRST_PAUSE = 0.2  # s, on average half of it, then doubling: 6.2 s in all at the most
-
-NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 404, 409, 412
+BAD_REQUEST, NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 400, 404, 409, 412
 BROKEN_BODY = (IncompleteReadError, HTTPClientError, FlexibleChecksumError)
 
 
@@ -46,21 +42,17 @@ class S3Store:
     def __init__(self, uri: str) -> None:
         self._address = S3Address.parse(uri, os.environ)
         self.uri = self._address.uri
-        try:
-            self._session = boto3.Session()
-            self._client = connect(self._session, self._address)
-        except (BotoCoreError, ValueError) as error:
-            raise explain(error, self.uri) from error
+        self._link = S3Link(self._address)
 
     def put(self, path: str, data: bytes) -> bool:
         """See `Store.put`."""
         request = self._request(check_path(path))
         attempt = uuid4().hex
-        for last in _attempts():
+        for last in attempts(CUT_OR_MET):
             try:
-                self._ask(
+                self._link.ask(
                     path,
-                    lambda: self._client.put_object(
+                    lambda client: client.put_object(
                         **request, Body=data, IfNoneMatch="*", Metadata={"attempt": attempt}
                     ),
                     size=len(data),
@@ -76,12 +68,12 @@ class S3Store:
     def get(self, path: str) -> bytes:
         """See `Store.get`. A body that is cut is read again: boto3 leaves that to its callers."""
         check_path(path)
-        for last in _attempts():
+        for last in attempts(CUT_OR_MET):
             try:
                 return self._read(path)
             except BROKEN_BODY as error:
                 if last:
-                    raise explain(error, self._where(path)) from error
+                    raise self._link.explained(error, path) from error
         raise AssertionError("the last attempt returns or raises")
 
     def exists(self, path: str) -> bool:
@@ -92,10 +84,13 @@ class S3Store:
         """See `Store.list`. One request per 1,000 objects."""
         folder = check_folder(prefix)
         request = {"Bucket": self._address.bucket, "Prefix": self._address.key(folder)}
-        pages = iter(self._client.get_paginator("list_objects_v2").paginate(**request))
         keys: Paths = []
-        while page := self._ask(folder, lambda: next(pages, None)):
+        while True:
+            page = self._link.ask(folder, lambda client: client.list_objects_v2(**request))
             keys += [found["Key"] for found in page.get("Contents", ())]
+            if not page.get("IsTruncated"):
+                break
+            request["ContinuationToken"] = page["NextContinuationToken"]
         start = self._address.key("")
         paths = (key.removeprefix(start) for key in keys)
         # Consoles make "folders": empty objects whose name ends in '/'.
@@ -104,12 +99,12 @@ class S3Store:
     def delete(self, path: str) -> None:
         """See `Store.delete`."""
         request = self._request(check_path(path))
-        self._ask(path, lambda: self._client.delete_object(**request))
+        self._link.ask(path, lambda client: client.delete_object(**request))
 
     def filesystem(self) -> tuple["FileSystem", str]:
         """See `Store.filesystem`. A scan has no limit in time: run a long one in `within`."""
         try:
-            files = scanner(self._session, self._address, self._region())
+            files = scanner(self._link.session, self._address, self._region())
         except BotoCoreError as error:
             raise explain(error, self.uri) from error
         return files, self._address.root
@@ -117,8 +112,8 @@ class S3Store:
     def _read(self, path: str) -> bytes:
         request = self._request(path)
         try:
-            answer = self._ask(
-                path, lambda: self._client.get_object(**request), expected=(NOT_FOUND,)
+            answer = self._link.ask(
+                path, lambda client: client.get_object(**request), expected=(NOT_FOUND,)
             )
         except ClientError as error:
             raise self._absent(path, error) from error
@@ -126,56 +121,42 @@ class S3Store:
         try:
             return within(patience(answer["ContentLength"]), body)
         except TimeoutError as error:
-            raise explain(error, self._where(path)) from error
+            raise self._link.explained(error, path) from error
 
     def _attempt_at(self, path: str) -> str | None:
-        """Return the id of the put that made this object ("" if none of ours), None without one."""
+        """Return the id of the put that made this object ("" if none of ours), None without one.
+
+        The answer to a HEAD has no words: it does not tell a missing bucket from a missing object,
+        nor old credentials from a bad request. A list does, and looks for newer credentials.
+        """
         request = self._request(path)
-        try:
-            answer = self._ask(
-                path, lambda: self._client.head_object(**request), expected=(NOT_FOUND,)
-            )
-        except ClientError:
-            # The answer to a HEAD does not tell a missing bucket from a missing object. This does.
-            folder = {"Bucket": request["Bucket"], "Prefix": request["Key"]}
-            self._ask(path, lambda: self._client.list_objects_v2(**folder, MaxKeys=1))
-            return None
-        return str(answer["Metadata"].get("attempt", ""))
+        folder = {"Bucket": request["Bucket"], "Prefix": request["Key"]}
+        for expected in ((NOT_FOUND, BAD_REQUEST), (NOT_FOUND,)):
+            try:
+                answer = self._link.ask(
+                    path, lambda client: client.head_object(**request), expected=expected
+                )
+            except ClientError as error:
+                self._link.ask(path, lambda client: client.list_objects_v2(**folder, MaxKeys=1))
+                if status(error) == NOT_FOUND:
+                    return None
+            else:
+                return str(answer["Metadata"].get("attempt", ""))
+        raise AssertionError("the second attempt returns or raises")
 
     def _absent(self, path: str, error: ClientError) -> Exception:
         if code(error) == "NoSuchKey":
             return NotFound(f"no object {path} in {self.uri}")
-        return explain(error, self._where(path))
+        return self._link.explained(error, path)
 
     def _region(self) -> str:
         """Return the bucket's region: boto3 follows a redirect there, pyarrow does not."""
         if self._address.region or self._address.endpoint:
-            return region_of(self._session, self._address)
+            return region_of(self._link.session, self._address)
         bucket = self._address.bucket
-        return str(self._ask("", lambda: self._client.head_bucket(Bucket=bucket))["BucketRegion"])
+        return str(
+            self._link.ask("", lambda client: client.head_bucket(Bucket=bucket))["BucketRegion"]
+        )
 
     def _request(self, path: str) -> dict[str, str]:
         return {"Bucket": self._address.bucket, "Key": self._address.key(path)}
-
-    def _where(self, path: str) -> str:
-        server = self._address.endpoint or "AWS"
-        return f"s3://{self._address.bucket}/{self._address.key(path)} at {server}"
-
-    def _ask(
-        self, path: str, work: Callable[[], T], size: int = 0, expected: tuple[int, ...] = ()
-    ) -> T:
-        """Return `work()` within `size` bytes' patience; only `expected` statuses stay errors."""
-        try:
-            return within(patience(size), work)
-        except (ClientError, BotoCoreError, TimeoutError) as error:
-            if isinstance(error, ClientError) and status(error) in expected:
-                raise
-            raise explain(error, self._where(path)) from error
-
-
-def _attempts() -> Iterator[bool]:
-    """Give, for each attempt and after a random pause, whether it is the last one."""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(random.uniform(0, FIRST_PAUSE * 2 ** (attempt - 1)))
-        yield attempt == ATTEMPTS - 1

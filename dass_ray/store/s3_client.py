@@ -12,17 +12,9 @@ from botocore.exceptions import NoCredentialsError
 from dass_ray.store.s3_address import S3Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pyarrow.fs import FileSystem
 
 Answer = Mapping[str, Any]  # boto3's parsed reply
-
-
-class Pages(Protocol):
-    """boto3's paginator of one operation."""
-
-    def paginate(self, **request: str) -> "Iterable[Answer]": ...  # noqa: D102
 
 
 class S3Client(Protocol):
@@ -34,17 +26,16 @@ class S3Client(Protocol):
     def delete_object(self, **request: str) -> Answer: ...  # noqa: D102
     def head_bucket(self, **request: str) -> Answer: ...  # noqa: D102
     def list_objects_v2(self, **request: str | int) -> Answer: ...  # noqa: D102
-    def get_paginator(self, operation: str) -> Pages: ...  # noqa: D102
 
 
 def connect(session: boto3.Session, address: S3Address) -> S3Client:
     """Return a client that gives up on a silent server after 44 s (boto3's default: 180 s)."""
+    style = address.style or ("path" if address.endpoint else None)
     config = Config(
         connect_timeout=3,
         read_timeout=10,
         retries={"mode": "standard", "total_max_attempts": 4},
-        # Servers other than AWS seldom have a host name for each bucket.
-        s3={"addressing_style": "path"} if address.endpoint else None,
+        s3={"addressing_style": style} if style else None,
     )
     region = region_of(session, address)
     client = session.client("s3", config=config, endpoint_url=address.endpoint, region_name=region)
@@ -78,6 +69,7 @@ def scanner(session: boto3.Session, address: S3Address, region: str) -> "FileSys
         endpoint_override=(endpoint.netloc + endpoint.path).rstrip("/") or None,
         connect_timeout=3,
         request_timeout=20,
+        force_virtual_addressing=address.style == "virtual",
         retry_strategy=AwsStandardS3RetryStrategy(max_attempts=5),
         tls_ca_file_path=os.environ.get("AWS_CA_BUNDLE"),  # boto3 follows it, pyarrow does not
     )

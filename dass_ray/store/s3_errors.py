@@ -23,6 +23,7 @@ NO_CREDENTIALS = (
     ProfileNotFound,
 )
 NO_CONNECTION = (ServerUnreachable, HTTPClientError)
+BUSY = (500, 502, 503, 504)
 SET_CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 ALLOW = "allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, or use other keys"
 USE_ANOTHER_SERVER = (
@@ -37,10 +38,15 @@ ADVICE = {
     "InvalidAccessKeyId": SET_CREDENTIALS,
     "SignatureDoesNotMatch": SET_CREDENTIALS,
     "ExpiredToken": "renew the credentials and run again",
+    "ExpiredTokenException": "renew the credentials and run again",
     "RequestTimeTooSkewed": "set this machine's clock",
     "NotImplemented": f"the server does not know conditional puts: {USE_ANOTHER_SERVER}",
     "PermanentRedirect": "add region=REGION of the bucket to the store URI",
     "SlowDown": "the server is overloaded; use fewer writers or run again later",
+    "500": "the server has an error of its own; run again later",
+    "502": "the server behind the gateway does not answer; run again later",
+    "503": "the server is overloaded; use fewer writers or run again later",
+    "504": "the server behind the gateway does not answer; run again later",
     "QuotaExceeded": "free some space in the bucket or raise its quota",
     "EntityTooLarge": "the object is larger than one put may be (5 GB at AWS)",
     "KeyTooLongError": "choose a shorter path",
@@ -56,6 +62,18 @@ def status(error: ClientError) -> int:
 def code(error: ClientError) -> str:
     """Return the S3 error code, or the HTTP status as text where the answer had no body."""
     return str(error.response["Error"].get("Code") or status(error))
+
+
+def passing(error: Exception) -> bool:
+    """Whether the server, which was well before, may be again in a minute."""
+    if isinstance(error, ClientError):
+        return status(error) in BUSY or code(error) == "SlowDown"
+    return isinstance(error, NO_CONNECTION)
+
+
+def expired(error: Exception) -> bool:
+    """Whether the server takes the credentials for too old."""
+    return isinstance(error, ClientError) and code(error).startswith("ExpiredToken")
 
 
 def explain(error: Exception, where: str) -> UserError:

@@ -17,6 +17,7 @@ from dass_ray.cli.main import app
         ["scoring", "--inputs", "map", "--students", "4", "--plain", "2", "--rounds", "1"],
         ["kd", "--rounds", "1"],
         ["meta-train", "--members", "2", "--rounds", "1"],
+        ["store", "--rows", "2400"],
     ],
 )
 def test_json_is_the_last_line(words):

@@ -21,7 +21,9 @@ from dass_ray.store.base import Store
 
 from .fake_s3 import serve
 
-REAL_S3 = os.environ.get("DASS_RAY_TEST_S3")  # with its keys in the environment as well
+# The URI of a real store, such as s3://bucket/tests?endpoint=http://127.0.0.1:7480, with its keys
+# in the environment as well: every test of `place` and `store` in this folder runs there too.
+REAL_S3 = os.environ.get("DASS_RAY_TEST_S3")
 REAL_KEYS = {name: os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 FAKE_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest"}
 BUCKET = "bucket"
@@ -53,7 +55,7 @@ def _models_read_once(monkeypatch, read_models):
 @pytest.fixture
 def quick_retries(monkeypatch):
     """As often as in earnest, without the pauses."""
-    monkeypatch.setattr("dass_ray.store.s3.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("dass_ray.store.retry.FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import moto
 import pytest
 
 from dass_ray.errors import UserError
-from dass_ray.store import deadline, s3
+from dass_ray.store import deadline, retry, s3
 from dass_ray.store.base import NotFound
 from dass_ray.store.s3 import S3Store
 
@@ -43,15 +43,15 @@ def test_conflicts_without_end_are_an_error(store, fake_s3):
     fake_s3.conflicts = 1000
     with pytest.raises(UserError, match=r"s3://bucket/store/a at .*run again"):
         store.put("a", b"x")
-    assert fake_s3.requests == [("PUT", 409)] * s3.ATTEMPTS
+    assert fake_s3.requests == [("PUT", 409)] * s3.CUT_OR_MET
 
 
 def test_conflict_pauses_are_random_and_bounded(monkeypatch):
     pauses = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    rounds = [list(s3._attempts()) for _ in range(2)]
-    assert rounds[0] == [False] * (s3.ATTEMPTS - 1) + [True]
-    assert pauses[: s3.ATTEMPTS - 1] != pauses[s3.ATTEMPTS - 1 :]
+    rounds = [list(retry.attempts(s3.CUT_OR_MET)) for _ in range(2)]
+    assert rounds[0] == [False] * (s3.CUT_OR_MET - 1) + [True]
+    assert pauses[: s3.CUT_OR_MET - 1] != pauses[s3.CUT_OR_MET - 1 :]
     assert max(pauses) <= 3.2
 
 
@@ -68,7 +68,7 @@ def test_body_that_is_always_cut_is_an_error(store, fake_s3):
     fake_s3.cut_bodies = 1000
     with pytest.raises(UserError, match=r"store/a at .*run again"):
         store.get("a")
-    assert fake_s3.requests.count(("GET", 200)) == s3.ATTEMPTS
+    assert fake_s3.requests.count(("GET", 200)) == s3.CUT_OR_MET
 
 
 def test_body_that_trickles_is_given_up(store, fake_s3, monkeypatch):

@@ -17,6 +17,13 @@ def test_everything():
     assert (address.root, address.key("c"), address.uri) == ("bucket/a/b", "a/b/c", uri)
 
 
+def test_style():
+    uri = "s3://bucket?endpoint=http://s3.lab&style=virtual"
+    address = S3Address.parse(uri, {})
+    assert address == S3Address("bucket", "", "http://s3.lab", None, "virtual")
+    assert address.uri == uri
+
+
 @pytest.mark.parametrize(
     ("environment", "endpoint"),
     [
@@ -39,6 +46,8 @@ def test_endpoint_of_the_environment_becomes_part_of_the_uri(environment, endpoi
         "s3:///prefix",
         "s3://bucket?endpont=http://a",
         "s3://bucket?endpoint=",
+        "s3://bucket?style=",
+        "s3://bucket?style=vhost",
         "s3://bucket?endpoint=127.0.0.1:9000",
         "s3://bucket?nonsense",
         "s3://bucket/a#b",

@@ -50,3 +50,18 @@ def test_settings_of_scans(session, monkeypatch):
     assert options.items() >= expected.items()
     _, (options,) = scanner(session, AT_AWS, "eu-west-1").__reduce__()
     assert (options["scheme"], options["endpoint_override"]) == ("https", "")
+
+
+def test_bucket_in_the_name_of_the_host(session):
+    address = S3Address("bucket", "", "http://s3.lab:1", None, "virtual")
+    client = connect(session, address)
+    url = client.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "a"})
+    assert url.startswith("http://bucket.s3.lab:1/a?")
+    _, (options,) = scanner(session, address, "eu-west-1").__reduce__()
+    assert options["force_virtual_addressing"] is True
+
+
+def test_bucket_in_the_path_where_one_asks_for_it(session):
+    client = connect(session, S3Address("bucket", "", None, None, "path"))
+    url = client.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "a"})
+    assert url.startswith("https://s3.amazonaws.com/bucket/a?")

@@ -11,7 +11,7 @@ from dass_ray import ledger
 from dass_ray.errors import UserError
 from dass_ray.records import ROW_SCHEMA, SCHEMA_VERSION
 
-from .make import Memory, row
+from ..make import Memory, row
 
 
 def keys(store):
