@@ -2,7 +2,8 @@
 
 A part is one object with the rows of one shard of runs (or of a single long run). A run is done
 when its row is in the store, and not before. Two parts may hold the same run after a crash or a
-race; readers see it once.
+race, or once failed and once ended well after it was retried; readers see it once, and the better
+one.
 """
 
 import io
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,10 +24,15 @@ from dass_ray.store.base import Store
 READERS = 16
 
 
-def commit(store: Store, rows: Sequence[RunRow]) -> bool:
-    """Commits rows as one part; False where the same runs' part was there, which is as good."""
+def commit(store: Store, rows: Sequence[RunRow], *, retried: bool = False) -> bool:
+    """Commits rows as one part; False where the same runs' part was there, which is as good.
+
+    retried: the runs failed before, so the part gets a name of its own beside the failed one's.
+    """
     keys = sorted(row.key for row in rows)
     name = keys[0] if len(keys) == 1 else content_hash("part", keys)
+    if retried:
+        name = content_hash("retried", keys, rows[0].attempt)
     return store.put(f"runs/{name[:2]}/{name}.parquet", to_parquet(rows))
 
 
@@ -43,10 +50,11 @@ def read(store: Store, columns: Sequence[str] | None = None) -> pa.Table:
     UserError where a part was written by a newer version of this program.
     """
     wanted = None if columns is None else list(dict.fromkeys(["key", "schema_version", *columns]))
+    needed = None if wanted is None else list(dict.fromkeys([*wanted, "status"]))
     with ThreadPoolExecutor(READERS) as pool:
-        parts = list(pool.map(lambda p: _read_part(store, p, wanted), store.list("runs")))
-    empty = ROW_SCHEMA.empty_table()
-    return _once(pa.concat_tables(parts) if parts else empty.select(wanted or empty.column_names))
+        parts = list(pool.map(lambda p: _read_part(store, p, needed), store.list("runs")))
+    table = pa.concat_tables(parts) if parts else ROW_SCHEMA.empty_table()
+    return _once(table).select(wanted or table.column_names)
 
 
 def _read_part(store: Store, path: str, columns: list[str] | None) -> pa.Table:
@@ -61,10 +69,15 @@ def _read_part(store: Store, path: str, columns: list[str] | None) -> pa.Table:
 
 
 def _once(table: pa.Table) -> pa.Table:
-    """The first row of every key; keys are sorted, so that every reader sees one order."""
-    numbered = table.append_column("_row", pa.array(range(len(table)), pa.int64()))
+    """The first row of every key that did not fail, else its first; sorted by key.
+
+    So every reader sees one order, and a retried run's row in the place of its failed one.
+    """
+    failed = pc.cast(pc.equal(table["status"], "failed"), pa.int64())
+    place = pc.add(pc.multiply(failed, len(table)), pa.array(range(len(table)), pa.int64()))
+    numbered = table.append_column("_row", place)
     first = numbered.group_by("key").aggregate([("_row", "min")]).sort_by("key")
-    return table.take(first["_row_min"])
+    return table.take(np.asarray(first["_row_min"]) % max(1, len(table)))
 
 
 def done(store: Store) -> set[str]:

@@ -1,9 +1,12 @@
 """One Ray session: started on this machine, joined inside a job, or reached by address."""
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import ray
 
@@ -12,6 +15,10 @@ from dass_ray.errors import UserError
 CONNECT_S = 10.0
 WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Several workers share a node, so each gets one thread."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, as by `ray job stop` or a batch system."""
 
 
 @contextmanager
@@ -41,10 +48,21 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         )
     except (ConnectionError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None
+    _hear_of_sigterm()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _hear_of_sigterm() -> None:
+    """SIGTERM ends the work as Ctrl-C does; Ray's own handler would say nothing to anyone."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _check(address: str) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dass_ray import __version__
-from dass_ray.cli import bench, data, evaluate, predictor, runs, search, teacher
+from dass_ray.cli import bench, collect, data, evaluate, predictor, runs, search, teacher
 from dass_ray.errors import UserError
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(teacher.app, name="teacher")
 for command in (
-    runs.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
+    collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
     search.export, runs.runs, runs.status,
 ):  # fmt: skip
     app.command()(command)
