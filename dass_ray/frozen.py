@@ -46,7 +46,8 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in (part for part in path if not part.isdigit()):  # places in lists
         inner = model.model_fields[part].annotation if part in model.model_fields else None
-        inner = next(iter(get_args(inner)), inner)  # of a tuple
+        while get_args(inner):  # what a tuple holds, without its notes
+            inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return sorted(model.model_fields)
         model = inner
