@@ -69,6 +69,8 @@ class StoreCheckpoints:
         state = optimizer.state_dict()
         state["state"] = {int(i): {"momentum_buffer": value} for i, value in momenta.items()}
         optimizer.load_state_dict(state)
+        for weight, kept in optimizer.state.items():  # the fused step goes through memory in order
+            kept["momentum_buffer"] = torch.empty_like(weight).copy_(kept["momentum_buffer"])
         schedule.load_state_dict(schedule.state_dict() | {"last_epoch": note.pop("step")})
         for group in optimizer.param_groups:
             group["lr"] = note["lr"]
