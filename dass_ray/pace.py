@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dass_ray.recipe import KDRecipe, TrainRecipe
 
-A_GUESS = np.array([1e-2, 1e-10])  # s a step, s a FLOP, of a slow core: before any run is measured
+A_GUESS = np.array([1e-2, 2e-11])  # s a step, s a FLOP, of a slow core: before any run is measured
 
 
 def load(recipe: TrainRecipe, images: int, flops: NDArray[np.int64]) -> NDArray[np.float64]:

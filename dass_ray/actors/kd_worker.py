@@ -52,6 +52,14 @@ class How:
 
 
 @dataclass(frozen=True)
+class Done:
+    """A shard whose rows are in the store, and the worker's time inside KD, in s."""
+
+    rows: list[RunRow]
+    kd_seconds: float
+
+
+@dataclass(frozen=True)
 class Shared:
     """What the runs of one task share."""
 
@@ -138,20 +146,22 @@ def distil_shard(
     teacher: ResNet,
     labels: PackedLabels,
     how: How = How(),
-) -> list[RunRow]:
+) -> Done:
     """Distils the students of one task and recipe, and commits their rows as one part."""
     store = _store(uri)
     _warm_up()
     shared = Shared(data.unpack().to(device()), teacher.to(device()), labels.unpack())
     begun = under_way(store)
     places = [StoreCheckpoints(store, run.key, fresh=run.key not in begun) for run in runs]
+    started = time.perf_counter()
     rows = [
         _distil(store, run, shared, place, how) for run, place in zip(runs, places, strict=True)
     ]
+    seconds = time.perf_counter() - started
     ledger.commit(store, rows, retried=how.retried)
     for place in places:
         place.clear()
-    return rows
+    return Done(rows, seconds)
 
 
 @functools.cache

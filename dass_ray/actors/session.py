@@ -22,11 +22,12 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def ray_session(address: str | None = None) -> Iterator[None]:
+def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
     """A connection to Ray; a Ray that was started here is stopped at the end.
 
     address: of a cluster; None starts a Ray on this machine, or joins the job's own cluster inside
     `ray job submit`. Nothing is done where this process is connected already.
+    cpus: of a Ray that is started here; None is all of the machine's.
     UserError where no cluster answers at the address.
     """
     if ray.is_initialized():
@@ -44,7 +45,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
             runtime_env={"env_vars": WORKER_ENV},
             log_to_driver=False,
             logging_level="ERROR",
-            **({"include_dashboard": False} if where == "local" else {}),
+            **({"include_dashboard": False, "num_cpus": cpus} if where == "local" else {}),
         )
     except (ConnectionError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None

@@ -23,7 +23,7 @@ from ray.exceptions import (
 
 from dass_ray import ledger
 from dass_ray.actors import kd_worker
-from dass_ray.actors.kd_worker import How
+from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.pool import WINDOW, bounded
 from dass_ray.actors.rows import failed
 from dass_ray.actors.session import slots
@@ -170,7 +170,7 @@ class _Driver:
 
     def _ended(self, shard: Shard, result: Any) -> None:  # noqa: ANN401 - whatever a task gives
         match result:
-            case list():
+            case Done():
                 self._finished(shard, result)
             case RayTaskError() if isinstance(result.cause, RayError):
                 self._material_lost(shard, result)
@@ -185,13 +185,14 @@ class _Driver:
             case _:
                 self._broke(shard, result)
 
-    def _finished(self, shard: Shard, rows: list[RunRow]) -> None:
+    def _finished(self, shard: Shard, done: Done) -> None:
+        rows = done.rows
         well = [row for row in rows if row.status == "ok"]
         images = self.materials.images(shard[0].teacher.dataset)
         flops = np.array([row.flops for row in well], dtype=np.int64)
         seconds = np.array([row.seconds for row in well])
         self.pace.add(load(shard[0].recipe, images, flops), seconds)
-        self.tally.add(rows)
+        self.tally.add(rows, done.kd_seconds)
         self.watcher.step(self.tally.done, self.tally.note())
         self._check_failures(rows)
 
@@ -201,7 +202,7 @@ class _Driver:
             why = f"its worker crashed {MOST} times: {brief(error)}"
             row = failed(run, time.time(), why)
             ledger.commit(self.store, [row], retried=self.rules.how.retried)
-            self._finished([run], [row])
+            self._finished([run], Done([row], 0.0))
 
     def _material_lost(self, shard: Shard, error: Exception) -> None:
         if self.materials.lost(shard[0]) > MOST:

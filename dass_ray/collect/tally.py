@@ -34,12 +34,12 @@ class Tally:
         """Runs of this session that did not end well."""
         return self.by_status["failed"] + self.by_status["diverged"]
 
-    def add(self, rows: Sequence[RunRow]) -> None:
-        """Rows that are now in the store."""
+    def add(self, rows: Sequence[RunRow], kd_seconds: float) -> None:
+        """Rows that are now in the store, and the time that a worker was inside KD for them."""
         for row in rows:
             self.by_status[row.status] += 1
-            self.kd_seconds += row.seconds
             self.gauges.ended(row)
+        self.kd_seconds += kd_seconds
         self.finished, self.newest = time.monotonic(), _note(rows[-1])
 
     def facts(self) -> dict[str, Any]:
@@ -54,6 +54,7 @@ class Tally:
             "diverged": self.by_status["diverged"],
             "runs_per_s": round(rate, 3),
             "seconds_left": round((self.total - self.done) / rate) if rate else None,
+            "kd_seconds": round(self.kd_seconds, 3),
             "utilisation": round(self.kd_seconds / (self.slots * elapsed), 3),
         }
 

@@ -54,7 +54,7 @@ def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
         lambda *a, **more: (seen.extend(store.list("checkpoints")), commit(*a, **more))[1],
     )
     parts = store.list("runs")
-    rows = kd_worker.distil_shard(store.uri, runs(card, 0), *shared)
+    rows = kd_worker.distil_shard(store.uri, runs(card, 0), *shared).rows
     assert len(store.list("runs")) == len(parts) + 1
     assert [row.spec for row in rows] == list(SPECS)
     assert len({path.split("/")[1] for path in seen}) == 3  # kept until the rows are durable
@@ -64,7 +64,9 @@ def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
 
 def test_weights_are_kept_where_asked(home):
     store, card, shared = home
-    (row, *_) = kd_worker.distil_shard(store.uri, runs(card, 1), *shared, How(keep_weights=True))
+    (row, *_) = kd_worker.distil_shard(
+        store.uri, runs(card, 1), *shared, How(keep_weights=True)
+    ).rows
     assert f"students/{row.key}.safetensors" in store.list("students")
 
 
@@ -78,7 +80,7 @@ def test_what_a_student_provokes_is_a_failed_row(home, monkeypatch):
         return distil(spec, *rest, **more)
 
     monkeypatch.setattr(kd_worker, "distil", small)
-    rows = kd_worker.distil_shard(store.uri, runs(card, 2), *shared)
+    rows = kd_worker.distil_shard(store.uri, runs(card, 2), *shared).rows
     assert [row.status for row in rows] == ["ok", "failed", "ok"]
     assert rows[1].error == "OutOfMemoryError: tried to allocate 9 TiB"
     assert (rows[1].validation, rows[1].test) == (None, None)
@@ -110,7 +112,7 @@ def test_any_fault_of_a_run_is_a_row(home, monkeypatch, fault, error):
 
     monkeypatch.setattr(kd_worker, "distil", broken)
     how = How(max_seconds=0.2, retried=True)
-    (row,) = kd_worker.distil_shard(store.uri, runs(card, 3)[:1], *shared, how)
+    (row,) = kd_worker.distil_shard(store.uri, runs(card, 3)[:1], *shared, how).rows
     assert (row.status, row.error) == ("failed", error)
 
 
@@ -134,7 +136,7 @@ def test_a_retried_run_takes_the_place_of_its_failed_row(home, monkeypatch):
         patch.setattr(kd_worker, "distil", lambda *a, **m: 1 / 0)
         kd_worker.distil_shard(store.uri, some, *shared)
     assert ledger.rows_of(store, [some[0].key])[some[0].key].status == "failed"
-    (row,) = kd_worker.distil_shard(store.uri, some, *shared, How(retried=True))
+    (row,) = kd_worker.distil_shard(store.uri, some, *shared, How(retried=True)).rows
     assert row.status == "ok"
     assert ledger.rows_of(store, [row.key]) == {row.key: row}
 
@@ -155,7 +157,7 @@ def test_a_run_goes_on_from_its_checkpoint(home, monkeypatch):
     monkeypatch.setattr(
         distill, "train", lambda *a, **m: train(*a, **m | {"on_epoch": lambda *f: epochs.append(f)})
     )
-    (row,) = kd_worker.distil_shard(store.uri, some, *shared)
+    (row,) = kd_worker.distil_shard(store.uri, some, *shared).rows
     assert len(epochs) < KD.epochs  # the first at least was done before
     assert len(row.curve) == KD.epochs
     assert store.list("checkpoints") == []

@@ -10,7 +10,7 @@ from ray.exceptions import (
 )
 
 from dass_ray import ledger
-from dass_ray.actors.kd_worker import How
+from dass_ray.actors.kd_worker import Done, How
 from dass_ray.collect.attempts import MOST
 from dass_ray.collect.distilling import Rules, _Driver
 from dass_ray.collect.tally import Tally
@@ -104,7 +104,7 @@ def rows(*statuses):
 def test_a_share_of_failures_stops(statuses, stops):
     found = driver(max_failed=0.1)
     if not stops:
-        found._ended(RUNS[: len(statuses)], rows(*statuses))
+        found._ended(RUNS[: len(statuses)], Done(rows(*statuses), 1.0))
         return
     with pytest.raises(UserError, match=r"^3 of the first \d+ runs failed or diverged"):
-        found._ended(RUNS[: len(statuses)], rows(*statuses))
+        found._ended(RUNS[: len(statuses)], Done(rows(*statuses), 1.0))

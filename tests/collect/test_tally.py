@@ -19,12 +19,12 @@ def clock(monkeypatch):
 def test_facts(clock):
     found = Tally(total=20, done=8, slots=2, log=None)
     clock[0] += 5
-    found.add([row("a", seconds=4), row("b", seconds=3), row("c", status="failed", seconds=0)])
+    found.add([row("a"), row("b"), row("c", status="failed")], 7.0)
     found.in_flight = 6
     clock[0] += 100  # nothing has ended since: the rate is that of what did
     assert found.facts() == {
         "done": 11, "total": 20, "in_flight": 6, "failed": 1, "diverged": 0, "runs_per_s": 0.6,
-        "seconds_left": 15, "utilisation": 0.7,
+        "seconds_left": 15, "kd_seconds": 7.0, "utilisation": 0.7,
     }  # fmt: skip
     assert found.note() == "6 in flight, 1 failed, 70% in KD tinges 4-4/8-8 validation 80.0%"
 
