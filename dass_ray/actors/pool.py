@@ -27,23 +27,21 @@ def bounded(
     Items are asked for one at a time, when there is room. Where `items` ends while tasks are in
     flight, it is asked again after each: an iterator may have got an item back by then.
     The result is an exception where the task failed, for the caller to judge; a UserError that a
-    task raised is raised here. Tasks in flight are cancelled when the caller stops early.
+    task raised is raised here. Where the caller stops early, tasks in flight end with the driver,
+    or by themselves: to cancel one without retries can abort the driver (Ray 2.60, under load:
+    "tried to complete task that was not pending").
     submit: gives a reference to a task's result; idle: called about once a second meanwhile.
     """
     source, flying = _Source(items), dict[Any, Item]()
     room = window if callable(window) else lambda: window
-    try:
-        while True:
-            _fill(source, flying, submit, room())
-            if not flying:
-                return
-            finished, _ = ray.wait(list(flying), num_returns=1, timeout=IDLE_S)
-            idle()
-            for ready in finished:
-                yield flying.pop(ready), _result(ready)
-    finally:
-        for ref in flying:
-            ray.cancel(ref)
+    while True:
+        _fill(source, flying, submit, room())
+        if not flying:
+            return
+        finished, _ = ray.wait(list(flying), num_returns=1, timeout=IDLE_S)
+        idle()
+        for ready in finished:
+            yield flying.pop(ready), _result(ready)
 
 
 class _Source(Generic[Item]):
