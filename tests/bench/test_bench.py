@@ -16,6 +16,7 @@ from dass_ray.cli.main import app
         ["scoring", "--students", "3", "--rounds", "1"],
         ["kd", "--rounds", "1"],
         ["meta-train", "--members", "2", "--rounds", "1"],
+        ["collect", "--runs", "2"],
     ],
 )
 def test_json_is_the_last_line(words):
