@@ -37,9 +37,14 @@ def _over(presets: Mapping[str, Frozen]) -> BeforeValidator:
     return BeforeValidator(fill)
 
 
+def _one_or_more(value: Any) -> Any:  # noqa: ANN401 - raw YAML
+    return value if isinstance(value, list | tuple) else (value,)
+
+
 SpaceField = Annotated[Space, BeforeValidator(_space)]
 TeacherField = Annotated[TeacherRecipe, _over(TEACHERS)]
 KDField = Annotated[KDRecipe, _over(DISTILL)]
+KDFields = Annotated[tuple[KDField, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 
 
 class Resources(Frozen):
@@ -50,6 +55,9 @@ class Resources(Frozen):
     """Share of a GPU, so that several short runs fill one; unused where there is no GPU."""
     scorers: int | None = Field(default=None, ge=1)
     """Actors that score candidates; by default one for each GPU, or else each CPU."""
+    shared_gib: float = Field(default=4.0, gt=0)
+    """GiB of data sets, teachers and soft labels that are kept in Ray's object store, at most; a
+    task that needs more is run alone."""
 
 
 class StoreConfig(Frozen):
@@ -142,14 +150,25 @@ class CollectConfig(StoreConfig):
     space: SpaceField = MICRO
     teacher: TeacherField = TEACHERS["micro"]
     teacher_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    kd: KDField = DISTILL["micro"]
+    near_chance: Literal["leave out", "distil"] = "leave out"
+    """What is done with the students of a teacher that stayed near chance."""
+    kd: KDFields = (DISTILL["micro"],)
+    """One recipe, or a list of them."""
     kd_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     students: int = Field(default=30, ge=1)
     """Students of each task."""
     common: float = Field(default=0.5, ge=0, le=1)
     """Share of the students that all tasks have in common."""
-    shard: int = Field(default=4, ge=1)
-    """Runs in one Ray task and one Parquet part."""
+    sampling: Literal["cost", "widths"] = "cost"
+    """Students lie evenly over log FLOPs, or their depths and widths are drawn evenly."""
+    shard: int = Field(default=256, ge=1)
+    """Runs in one Ray task and one Parquet part, at most."""
+    shard_seconds: float = Field(default=120.0, gt=0)
+    """About how long a Ray task takes, at most; longer runs are alone in theirs."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """Time limit of one run; a run that takes longer becomes a failed row."""
+    max_failed: float = Field(default=0.2, ge=0, le=1)
+    """Share of runs that fail or diverge at which the job stops, once it has done some."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @classmethod

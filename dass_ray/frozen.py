@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import json
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -44,8 +44,10 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    for part in path:
+    for part in (part for part in path if not part.isdigit()):  # places in lists
         inner = model.model_fields[part].annotation if part in model.model_fields else None
+        while get_args(inner):  # what a tuple holds, without its notes
+            inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return sorted(model.model_fields)
         model = inner

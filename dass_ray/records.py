@@ -4,6 +4,9 @@ A run is one KD training. Its key is a hash of everything that decides its resul
 is the same run on any machine.
 """
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_type_hints
 
@@ -57,6 +60,21 @@ class Run(Frozen):
             "run", SCHEMA_VERSION, self.teacher.dataset_fingerprint, self.teacher.fingerprint,
             self.spec, self.recipe, self.seed,
         )  # fmt: skip
+
+
+def run_keys(teacher: TeacherCard, recipe: KDRecipe, seed: int, specs: Iterable[str]) -> list[str]:
+    """`Run.key` of many students of one task, recipe and seed, some fifty times as fast.
+
+    Everything but the spec is written as JSON once.
+    """
+    parts = ["run", SCHEMA_VERSION, teacher.dataset_fingerprint, teacher.fingerprint]
+    head = json.dumps(parts, separators=(",", ":"))[:-1].encode()
+    rest = json.dumps([recipe.model_dump(mode="json"), seed], sort_keys=True, separators=(",", ":"))
+    tail = f",{rest[1:]}".encode()
+    return [
+        hashlib.sha256(b"%b,%b%b" % (head, json.dumps(spec).encode(), tail)).hexdigest()
+        for spec in specs
+    ]
 
 
 Status = Literal["ok", "diverged", "failed"]

@@ -129,9 +129,9 @@ class Space(Frozen):
             out[:, s] = np.asarray(choice, dtype=np.int16)[
                 rng.integers(len(choice), size=(n, depth))
             ]
-        return self._trim(out, depths)
+        return self.trim(out, depths)
 
-    def _trim(self, widths: Specs, depths: NDArray[np.int64]) -> Specs:
+    def trim(self, widths: Specs, depths: NDArray[np.int64]) -> Specs:
         """Blocks beyond the depth removed [N, S, D], last block of the last stage made full."""
         out = np.where(np.arange(self.max_depth) < depths[..., None], widths, 0).astype(np.int16)
         out[np.arange(len(out)), -1, depths[:, -1] - 1] = self.widths[-1]
@@ -147,7 +147,7 @@ class Space(Frozen):
         depths = np.where(rng.random(old.shape) < rate, _depths(fresh), old)
         redraw = (rng.random(specs.shape) < rate) | (specs == 0)
         filled = np.where(fresh > 0, fresh, self._full(len(specs), rng))
-        return self._trim(np.where(redraw, filled, specs), depths)
+        return self.trim(np.where(redraw, filled, specs), depths)
 
     def crossover(self, a: Specs, b: Specs, rng: np.random.Generator) -> Specs:
         """Children [N, S, D] that take each whole stage from one of two parents [N, S, D]."""

@@ -225,3 +225,14 @@ def test_the_configs_of_the_repository(file):
     kinds = {"collect": CollectConfig, "meta_train": MetaTrainConfig, "evaluate": EvaluateConfig}
     kind = next((kind for word, kind in kinds.items() if word in file), SearchConfig)
     assert isinstance(load(kind, CONFIGS / file), kind)
+
+
+def test_one_recipe_or_several():
+    one = load(CollectConfig, None, ["datasets=[a]", "kd.epochs=9"])
+    assert [recipe.epochs for recipe in one.kd] == [9]
+    two = load(CollectConfig, None, ["datasets=[a]", "kd=[paper, {preset: micro, epochs: 3}]"])
+    assert [recipe.epochs for recipe in two.kd] == [DISTILL["paper"].epochs, 3]
+    with pytest.raises(UserError, match=r"unknown key 'kd\.1\.epoch'; did you mean 'epochs'"):
+        load(CollectConfig, None, ["datasets=[a]", "kd=[paper, {preset: micro, epoch: 3}]"])
+    with pytest.raises(UserError, match="kd"):
+        load(CollectConfig, None, ["datasets=[a]", "kd=[]"])

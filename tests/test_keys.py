@@ -1,4 +1,7 @@
+import hashlib
+
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +36,22 @@ def test_slices_of_columns():
 def test_none():
     assert len(KeySet.of(pa.chunked_array([], pa.string()))) == 0
     assert KeySet.of(pa.chunked_array([], pa.string())).holds(["a"]).tolist() == [False]
+
+
+def key(n):
+    return hashlib.sha256(str(n).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("n", [0, 1, 50])
+def test_holds_what_was_put_in_and_nothing_else(n):
+    found = KeySet.of(pa.chunked_array([[key(i) for i in range(n)]], pa.string()))
+    assert len(found) == n
+    assert found.holds([key(i) for i in range(-3, n + 3)]).tolist() == [
+        0 <= i < n for i in range(-3, n + 3)
+    ]
+    assert found.holds([]).tolist() == []
+
+
+def test_it_is_compact():
+    found = KeySet.of(pa.chunked_array([[key(i) for i in range(1000)]], pa.string()))
+    assert found.sorted.nbytes == 32 * 1000

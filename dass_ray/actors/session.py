@@ -1,9 +1,12 @@
 """One Ray session: started on this machine, joined inside a job, or reached by address."""
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import ray
 
@@ -14,12 +17,17 @@ WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Several workers share a node, so each gets one thread."""
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, as by `ray job stop` or a batch system."""
+
+
 @contextmanager
-def ray_session(address: str | None = None) -> Iterator[None]:
+def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
     """A connection to Ray; a Ray that was started here is stopped at the end.
 
     address: of a cluster; None starts a Ray on this machine, or joins the job's own cluster inside
     `ray job submit`. Nothing is done where this process is connected already.
+    cpus: of a Ray that is started here; None is all of the machine's.
     UserError where no cluster answers at the address.
     """
     if ray.is_initialized():
@@ -37,14 +45,25 @@ def ray_session(address: str | None = None) -> Iterator[None]:
             runtime_env={"env_vars": WORKER_ENV},
             log_to_driver=False,
             logging_level="ERROR",
-            **({"include_dashboard": False} if where == "local" else {}),
+            **({"include_dashboard": False, "num_cpus": cpus} if where == "local" else {}),
         )
     except (ConnectionError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None
+    _hear_of_sigterm()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _hear_of_sigterm() -> None:
+    """SIGTERM ends the work as Ctrl-C does; Ray's own handler would say nothing to anyone."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _check(address: str) -> None:

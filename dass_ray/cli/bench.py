@@ -116,7 +116,7 @@ def meta_train(
 
 @app.command()
 def kd(rounds: Rounds = 3, as_json: Json = False) -> None:
-    """Distillation: soft labels made once, against a teacher forward in every step."""
+    """Distillation: shared soft labels and whole batches, against the plain way."""
     from dass_ray.bench.kd import kd  # noqa: PLC0415 - torch takes a second
 
     _show(kd(rounds), as_json)
@@ -134,6 +134,17 @@ def store(
     from dass_ray.bench.store import store as measured  # noqa: PLC0415 - pyarrow takes 0.3 s
 
     _show(measured(rows, store), as_json)
+
+
+@app.command()
+def collect(
+    runs: Annotated[int, typer.Option(min=2, help="Runs of each way.")] = 120,
+    as_json: Json = False,
+) -> None:
+    """Many short runs on two workers: shards that share, against one Ray task a run."""
+    from dass_ray.bench.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
+
+    _show(collect(runs), as_json)
 
 
 def _show(figures: dict[str, float], as_json: bool) -> None:

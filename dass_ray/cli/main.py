@@ -8,7 +8,18 @@ from rich.console import Console
 from rich.text import Text
 
 from dass_ray import __version__
-from dass_ray.cli import bench, compact, data, evaluate, latency, predictor, runs, search, teacher
+from dass_ray.cli import (
+    bench,
+    collect,
+    compact,
+    data,
+    evaluate,
+    latency,
+    predictor,
+    runs,
+    search,
+    teacher,
+)  # fmt: skip
 from dass_ray.errors import UserError
 
 app = typer.Typer(
@@ -28,7 +39,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
-    runs.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
+    collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
     search.export, runs.runs, runs.status, compact.compact,
 ):  # fmt: skip
     app.command()(command)

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 LINE_S = 15.0
-INTERRUPTED = 130  # exit code after Ctrl-C, as shells give it
+INTERRUPTED, TERMINATED = 130, 143  # exit codes after Ctrl-C and SIGTERM, as shells give them
 
 
 class Bars:
@@ -58,7 +58,7 @@ class Bars:
         self.progress.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self.console.print("stopped; the same command goes on with what is missing")
-            raise SystemExit(INTERRUPTED)
+            raise SystemExit(INTERRUPTED if kind is KeyboardInterrupt else TERMINATED)
 
     def phase(self, name: str, total: int) -> None:
         """Begins a bar of `total` steps."""

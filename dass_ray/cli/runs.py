@@ -1,4 +1,4 @@
-"""`dass-ray collect`, `runs` and `status`: filling the store, and asking it."""
+"""`dass-ray runs` and `status`: asking the store."""
 
 import json
 from typing import Annotated
@@ -7,35 +7,13 @@ import typer
 from rich.console import Console
 
 from dass_ray import ledger, searches
-from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured, store_uri
-from dass_ray.cli.progress import Bars
+from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.tables import table
-from dass_ray.config import CollectConfig
 from dass_ray.keys import KeySet
 from dass_ray.ledger.best import best
 from dass_ray.store import open_store
 
 COLUMNS = ("dataset", "spec", "params", "seed", "status", "validation", "test")
-
-
-def collect(
-    config: ConfigFile = None,
-    settings: Settings = None,
-    store: StoreUri = None,
-    address: Address = None,
-) -> None:
-    """Generate a meta-dataset: distil many students of many tasks for real.
-
-    Missing teachers are trained first. Stop it at any moment; the same command goes on with what
-    is missing.
-    """
-    from dass_ray.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
-
-    settled = configured(CollectConfig, config, settings, store, address)
-    console = Console()
-    with Bars(console) as bars:
-        total = collect(settled, bars)
-    console.print(f"all {total:,} runs of the plan are in {settled.store}", highlight=False)
 
 
 def runs(

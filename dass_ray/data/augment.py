@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Draws:
-    """Random crops and flips of B images, on the host. corner: int64 [2,B]; mirrored: bool [B]."""
+    """Random crops and flips of B images. corner: int64 [2,B]; mirrored: bool [B]."""
 
     corner: Tensor
     mirrored: Tensor
@@ -18,6 +18,10 @@ class Draws:
     def __getitem__(self, chosen: Tensor) -> "Draws":
         """The draws of some of the images; chosen: int64 indices."""
         return Draws(self.corner[:, chosen], self.mirrored[chosen], self.padding)
+
+    def to(self, device: torch.device) -> "Draws":
+        """The same draws on a device."""
+        return Draws(self.corner.to(device), self.mirrored.to(device), self.padding)
 
 
 def draw(n: int, padding: int, flip: bool, generator: torch.Generator) -> Draws:

@@ -48,16 +48,19 @@ class NoCheckpoints:
 class StoreCheckpoints:
     """Checkpoints under `checkpoints/<key>/` of a store, every minute or less often; two are kept.
 
-    key: identity of the run; interval_s: seconds between two checkpoints, at least.
+    key: identity of the run; interval_s: seconds between two checkpoints, at least; fresh: there
+    are none yet, so that a short run asks the store for nothing.
     """
 
-    def __init__(self, store: Store, key: str, interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self, store: Store, key: str, interval_s: float = INTERVAL_S, fresh: bool = False
+    ) -> None:
         self.store, self.folder, self.interval_s = store, f"checkpoints/{key}", interval_s
-        self.saved_at = time.monotonic()
+        self.none, self.saved_at = fresh, time.monotonic()
 
     def load(self, net: nn.Module, optimizer: Optimizer, schedule: Schedule) -> Trained | None:
         """Restores the newest checkpoint in place; None where there is none."""
-        if not (paths := self.store.list(self.folder)):
+        if self.none or not (paths := self.store.list(self.folder)):
             return None
         tensors = from_bytes(self.store.get(paths[-1]), paths[-1])
         note = json.loads(bytes(tensors.pop("note").tolist()))
@@ -66,6 +69,8 @@ class StoreCheckpoints:
         state = optimizer.state_dict()
         state["state"] = {int(i): {"momentum_buffer": value} for i, value in momenta.items()}
         optimizer.load_state_dict(state)
+        for weight, kept in optimizer.state.items():  # the fused step goes through memory in order
+            kept["momentum_buffer"] = torch.empty_like(weight).copy_(kept["momentum_buffer"])
         schedule.load_state_dict(schedule.state_dict() | {"last_epoch": note.pop("step")})
         for group in optimizer.param_groups:
             group["lr"] = note["lr"]
@@ -77,7 +82,7 @@ class StoreCheckpoints:
         """Saves if the last checkpoint is old enough."""
         if time.monotonic() - self.saved_at < self.interval_s:
             return
-        started = time.monotonic()
+        started, self.none = time.monotonic(), False
         note = {
             "step": schedule.last_epoch,
             "lr": optimizer.param_groups[0]["lr"],
@@ -96,8 +101,13 @@ class StoreCheckpoints:
 
     def clear(self) -> None:
         """Removes the run's checkpoints once its result is committed."""
-        for path in self.store.list(self.folder):
+        for path in [] if self.none else self.store.list(self.folder):
             self.store.delete(path)
+
+
+def under_way(store: Store) -> set[str]:
+    """The keys of all runs with checkpoints: hardly any, since finished runs clear theirs."""
+    return {path.split("/")[1] for path in store.list("checkpoints")}
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

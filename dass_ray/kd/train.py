@@ -6,7 +6,7 @@ never stopped. Letters: B batch, K classes.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from dass_ray.kd.views import EVAL_BATCH, batch, view
 from dass_ray.recipe import TrainRecipe
 
 Loss = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(view index, indices [B] on the host, logits [B, K], labels [B]) -> scalar."""
+"""(view index, indices [B], logits [B, K], labels [B]), all on one device -> scalar."""
 OnEpoch = Callable[[int, int, float], None]
 """(epochs done, epochs in all, validation accuracy) is called after every epoch."""
 
@@ -79,9 +79,10 @@ def _epoch(
     net.train()
     draws = view(dataset, recipe, index)
     total = torch.zeros((), device=dataset.train.images.device)
-    for chosen in _order(len(dataset.train), recipe, seed, epoch):
+    order = _order(len(dataset.train), recipe, seed, epoch).to(total.device)
+    for chosen in order.split(recipe.batch_size):
         logits = net(batch(dataset, draws, chosen))
-        value = loss(index, chosen, logits, dataset.train.labels[chosen.to(logits.device)])
+        value = loss(index, chosen, logits, dataset.train.labels[chosen])
         optimizer.zero_grad()
         value.backward()
         if recipe.clip_norm is not None:
@@ -92,12 +93,11 @@ def _epoch(
     return float(total)
 
 
-def _order(n: int, recipe: TrainRecipe, seed: int, epoch: int) -> Sequence[Tensor]:
-    """Batches of indices in random order; an incomplete last one is left out."""
+def _order(n: int, recipe: TrainRecipe, seed: int, epoch: int) -> Tensor:
+    """Indices in random order, on the host; those of an incomplete last batch are left out."""
     generator = torch.Generator().manual_seed((seed << 20) + epoch)
     order = torch.randperm(n, generator=generator)
-    used = order[: steps_per_epoch(n, recipe) * recipe.batch_size]
-    return list(used.split(recipe.batch_size))
+    return order[: steps_per_epoch(n, recipe) * recipe.batch_size]
 
 
 def steps_per_epoch(n: int, recipe: TrainRecipe) -> int:

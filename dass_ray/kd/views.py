@@ -18,15 +18,18 @@ EVAL_BATCH = 1024  # images; activations of the paper's teacher then stay under 
 
 
 def view(dataset: Dataset, recipe: TrainRecipe, index: int) -> Draws:
-    """The crops and flips of view `index` for all N training images."""
+    """The crops and flips of view `index` for all N training images, on the images' device."""
     generator = torch.Generator().manual_seed(index)
-    return draw(len(dataset.train), recipe.crop_padding, recipe.flip, generator)
+    drawn = draw(len(dataset.train), recipe.crop_padding, recipe.flip, generator)
+    return drawn.to(dataset.train.images.device)
 
 
 def batch(dataset: Dataset, draws: Draws, chosen: Tensor) -> Tensor:
-    """Normalised float32 images [B, 3, H, W] of a view; `chosen`: indices [B] on the host."""
-    images = dataset.train.images
-    images = crop(images[chosen.to(images.device)], draws[chosen])
+    """Normalised float32 images [B, 3, H, W] of a view; all arguments are on one device.
+
+    chosen: indices [B].
+    """
+    images = crop(dataset.train.images[chosen], draws[chosen])
     return normalise(images, dataset.mean, dataset.std)
 
 
@@ -49,7 +52,7 @@ def soft_labels(teacher: nn.Module, dataset: Dataset, recipe: KDRecipe) -> SoftL
     out = []
     for v in range(shown):
         draws = view(dataset, recipe, v)
-        parts = torch.arange(n).split(EVAL_BATCH)
+        parts = torch.arange(n, device=dataset.train.images.device).split(EVAL_BATCH)
         logits = [teacher(batch(dataset, draws, part)).half().cpu() for part in parts]
         out.append(torch.cat(logits))
     return SoftLabels(torch.stack(out))

@@ -1,10 +1,15 @@
 """What a worker does, called as the plain functions they are: no Ray is started."""
 
+import time
+
 import pytest
 import torch
 
 from dass_ray import ledger
 from dass_ray.actors import kd_worker
+from dass_ray.actors.kd_worker import How
+from dass_ray.errors import UserError
+from dass_ray.kd import distill
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan
 from dass_ray.records import Run
@@ -18,11 +23,13 @@ SPECS = ("4/6-8", "2/8", "3-4/8")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A store with a data set and its teacher, and the teacher's soft labels."""
+    """A store with a data set and its teacher, and what the runs of the task share."""
     store = open_store(str(tmp_path_factory.mktemp("store")))
     make_task.stored(store)
     card = kd_worker.train_teacher(store.uri, "tinges", TeacherPlan(TINY, TEACH, 0))
-    return store, card, kd_worker.make_soft_labels(store.uri, card, KD)
+    data = kd_worker.load_data(store.uri, "tinges", TINY.image_size)
+    teacher = kd_worker.load_teacher(store.uri, card)
+    return store, card, (data, teacher, kd_worker.make_soft_labels(KD, data, teacher))
 
 
 def runs(card, seed):
@@ -37,15 +44,17 @@ def test_a_teacher_is_trained_once(home):
 
 
 def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
-    store, card, labels = home
-    monkeypatch.setattr(kd_worker.StoreCheckpoints.__init__, "__defaults__", (0.0,))
+    store, card, shared = home
+    monkeypatch.setattr(kd_worker.StoreCheckpoints.__init__, "__defaults__", (0.0, False))
     seen = []
     commit = ledger.commit
     monkeypatch.setattr(
-        ledger, "commit", lambda *a: (seen.extend(store.list("checkpoints")), commit(*a))[1]
+        ledger,
+        "commit",
+        lambda *a, **more: (seen.extend(store.list("checkpoints")), commit(*a, **more))[1],
     )
     parts = store.list("runs")
-    rows = kd_worker.distil_shard(store.uri, runs(card, 0), labels)
+    rows = kd_worker.distil_shard(store.uri, runs(card, 0), *shared).rows
     assert len(store.list("runs")) == len(parts) + 1
     assert [row.spec for row in rows] == list(SPECS)
     assert len({path.split("/")[1] for path in seen}) == 3  # kept until the rows are durable
@@ -54,14 +63,16 @@ def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
 
 
 def test_weights_are_kept_where_asked(home):
-    store, card, labels = home
-    (row, *_) = kd_worker.distil_shard(store.uri, runs(card, 1), labels, True)
+    store, card, shared = home
+    (row, *_) = kd_worker.distil_shard(
+        store.uri, runs(card, 1), *shared, How(keep_weights=True)
+    ).rows
     assert f"students/{row.key}.safetensors" in store.list("students")
 
 
 def test_what_a_student_provokes_is_a_failed_row(home, monkeypatch):
     """Too little memory for one student, as on a small GPU; the others go on."""
-    store, card, labels = home
+    store, card, shared = home
 
     def small(spec, *rest, **more):
         if str(spec) == SPECS[1]:
@@ -69,8 +80,84 @@ def test_what_a_student_provokes_is_a_failed_row(home, monkeypatch):
         return distil(spec, *rest, **more)
 
     monkeypatch.setattr(kd_worker, "distil", small)
-    rows = kd_worker.distil_shard(store.uri, runs(card, 2), labels)
+    rows = kd_worker.distil_shard(store.uri, runs(card, 2), *shared).rows
     assert [row.status for row in rows] == ["ok", "failed", "ok"]
     assert rows[1].error == "OutOfMemoryError: tried to allocate 9 TiB"
     assert (rows[1].validation, rows[1].test) == (None, None)
     assert rows[1].key in ledger.done(store)
+
+
+def endless(*_, **__):
+    """A run that would never come back."""
+    while True:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (MemoryError("no host memory"), "MemoryError: no host memory"),
+        (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug"),
+        (endless, "TooLong: it took longer than max_seconds=0.2"),
+    ],
+    ids=["memory", "bug", "endless"],
+)
+def test_any_fault_of_a_run_is_a_row(home, monkeypatch, fault, error):
+    store, card, shared = home
+
+    def broken(*args, **more):
+        if callable(fault):
+            fault()
+        raise fault
+
+    monkeypatch.setattr(kd_worker, "distil", broken)
+    how = How(max_seconds=0.2, retried=True)
+    (row,) = kd_worker.distil_shard(store.uri, runs(card, 3)[:1], *shared, how).rows
+    assert (row.status, row.error) == ("failed", error)
+
+
+def test_a_fault_of_the_store_is_none_of_the_run(home, monkeypatch):
+    store, card, shared = home
+
+    def full(*args, **more):
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(kd_worker, "distil", full)
+    parts = store.list("runs")
+    with pytest.raises(UserError, match="the disk is full"):
+        kd_worker.distil_shard(store.uri, runs(card, 4), *shared)
+    assert store.list("runs") == parts
+
+
+def test_a_retried_run_takes_the_place_of_its_failed_row(home, monkeypatch):
+    store, card, shared = home
+    some = runs(card, 5)[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(kd_worker, "distil", lambda *a, **m: 1 / 0)
+        kd_worker.distil_shard(store.uri, some, *shared)
+    assert ledger.rows_of(store, [some[0].key])[some[0].key].status == "failed"
+    (row,) = kd_worker.distil_shard(store.uri, some, *shared, How(retried=True)).rows
+    assert row.status == "ok"
+    assert ledger.rows_of(store, [row.key]) == {row.key: row}
+
+
+def test_a_run_goes_on_from_its_checkpoint(home, monkeypatch):
+    """One that was killed before its row was in the store."""
+    store, card, shared = home
+    some = runs(card, 6)[:1]
+    monkeypatch.setattr(kd_worker.StoreCheckpoints.__init__, "__defaults__", (0.0, False))
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "commit", lambda *a, **m: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            kd_worker.distil_shard(store.uri, some, *shared)
+    (newest,) = {path.split("/")[1] for path in store.list("checkpoints")}
+    assert newest == some[0].key
+    epochs = []
+    train = distill.train
+    monkeypatch.setattr(
+        distill, "train", lambda *a, **m: train(*a, **m | {"on_epoch": lambda *f: epochs.append(f)})
+    )
+    (row,) = kd_worker.distil_shard(store.uri, some, *shared).rows
+    assert len(epochs) < KD.epochs  # the first at least was done before
+    assert len(row.curve) == KD.epochs
+    assert store.list("checkpoints") == []

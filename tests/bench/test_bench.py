@@ -18,6 +18,7 @@ from dass_ray.cli.main import app
         ["kd", "--rounds", "1"],
         ["meta-train", "--members", "2", "--rounds", "1"],
         ["store", "--rows", "2400"],
+        ["collect", "--runs", "2"],
     ],
 )
 def test_json_is_the_last_line(words):

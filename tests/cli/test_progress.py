@@ -3,6 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
+from dass_ray.actors.session import Terminated
 from dass_ray.cli import progress
 from dass_ray.cli.progress import Bars
 
@@ -44,9 +45,10 @@ def test_the_rate_leaves_out_what_was_done_before(monkeypatch):
     assert "100 of 100 2.0/s" in console.file.getvalue()
 
 
-def test_an_interrupt_says_how_to_go_on():
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_an_interrupt_says_how_to_go_on(stop, code):
     console = lines(terminal=False)
     with pytest.raises(SystemExit) as end, Bars(console):
-        raise KeyboardInterrupt
-    assert end.value.code == 130
+        raise stop
+    assert end.value.code == code
     assert "the same command goes on" in console.file.getvalue()

@@ -84,6 +84,18 @@ def test_done_whatever_the_status(store):
     assert ledger.done(store) == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize("statuses", [("failed", "ok"), ("failed", "diverged"), ("failed",) * 2])
+def test_a_retried_run_takes_the_place_of_its_failed_row(store, statuses):
+    for number, status in enumerate(statuses):
+        some = [row("a", status=status, attempt=f"{number}"), row("b", attempt=f"{number}")]
+        ledger.commit(store, some, retried=number > 0)
+    assert len(store.list("runs")) == 2
+    found = ledger.rows_of(store, ["a", "b"])
+    assert found["a"].status == statuses[-1]
+    assert ledger.read(store, ["key"]).column_names == ["key", "schema_version"]
+    assert ledger.done(store) == {"a", "b"}
+
+
 def test_rows_of_some_keys(store):
     ledger.commit(store, [row("a"), row("b"), row("c")])
     found = ledger.rows_of(store, ["c", "a", "none"])

@@ -1,0 +1,98 @@
+"""Meta-dataset generation: many real KD runs of many tasks, resumable at any moment.
+
+The store is the truth: a call runs what the store has no row of, so the same call goes on where it
+was stopped, however that was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dass_ray import plan
+from dass_ray.actors.kd_worker import How
+from dass_ray.actors.session import ray_session
+from dass_ray.collect import distilling, teaching
+from dass_ray.collect.distilling import Rules
+from dass_ray.collect.tally import Log
+from dass_ray.config import CollectConfig, StoreConfig
+from dass_ray.errors import UserError
+from dass_ray.kd.teachers import advice
+from dass_ray.records import Run, TeacherCard
+from dass_ray.watch import Silent, Watcher
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The end of a collect: the runs of its plan, how many of them have failed or diverged.
+
+    left_out: a line for each teacher whose students were not run.
+    """
+
+    runs: int
+    failed: int
+    left_out: tuple[str, ...]
+
+
+def collect(
+    config: CollectConfig,
+    watcher: Watcher | None = None,
+    *,
+    retry_failed: bool = False,
+    log: Log | None = None,
+) -> Collected:
+    """Trains missing teachers, then distils all missing runs.
+
+    retry_failed: runs with the status `failed` are missing, too. log: is told the progress about
+    once a minute. UserError, at the end, where something could not be done.
+    """
+    watcher = watcher or Silent()
+    watcher.phase("starting Ray", 1)
+    with ray_session(config.address):
+        watcher.step(1, "")
+        taught = teaching.train(config, watcher)
+        chosen = [card for card in taught.cards if not _left_out(card, config)]
+        left_out = tuple(advice(card) for card in taught.cards if _left_out(card, config))
+        if left_out and not chosen:
+            raise UserError(left_out[0])
+        rules = Rules(
+            How(max_seconds=config.max_seconds, retried=retry_failed),
+            config.shard, config.shard_seconds, config.max_failed,
+        )  # fmt: skip
+        total = plan.size(config, len({card.id for card in chosen}))
+        work = distilling.Work(total, lambda: plan.blocks(config, chosen))
+        failed = distilling.distil(config, work, rules, watcher, log)
+    if taught.problems:
+        raise UserError(f"{taught.problems[0]}; everything else is done")
+    return Collected(total, failed, left_out)
+
+
+def _left_out(card: TeacherCard, config: CollectConfig) -> bool:
+    return card.near_chance and config.near_chance == "leave out"
+
+
+def train_teachers(config: CollectConfig, watcher: Watcher) -> list[TeacherCard]:
+    """The teachers of all data sets and seeds, trained where the store lacks them.
+
+    UserError for one that could not be trained or stayed near chance.
+    """
+    taught = teaching.train(config, watcher)
+    problems = [*taught.problems, *(advice(card) for card in taught.cards if card.near_chance)]
+    if problems:
+        raise UserError(problems[0])
+    return taught.cards
+
+
+def distil_all(
+    config: StoreConfig,
+    runs: Sequence[Run],
+    watcher: Watcher,
+    *,
+    shard: int,
+    keep_weights: bool = False,
+) -> None:
+    """Distils the runs that have no row yet, at most `shard` of them in one Ray task.
+
+    Each task's rows are committed when it is done.
+    """
+    total = len({run.key for run in runs})
+    work = distilling.Work(total, lambda: plan.blocks_of(runs))
+    distilling.distil(config, work, Rules(How(keep_weights=keep_weights), shard), watcher)

@@ -1,0 +1,241 @@
+"""The driver of many KD runs: a thin loop around decisions that other modules make.
+
+It holds nothing that the store does not have, but for the runs in flight and the counts of crashes.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+from dass_ray import ledger
+from dass_ray.actors import kd_worker
+from dass_ray.actors.kd_worker import Done, How
+from dass_ray.actors.pool import WINDOW, bounded
+from dass_ray.actors.rows import failed
+from dass_ray.actors.session import slots
+from dass_ray.collect.attempts import MOST, Attempts
+from dass_ray.collect.materials import GIB, Materials
+from dass_ray.collect.shards import cut, target
+from dass_ray.collect.tally import Log, Tally
+from dass_ray.collect.teaching import brief
+from dass_ray.config import StoreConfig
+from dass_ray.errors import UserError
+from dass_ray.keys import KeySet
+from dass_ray.pace import Measured, Pace, load
+from dass_ray.plan import Block, missing
+from dass_ray.records import Run, RunRow
+from dass_ray.store import open_store
+from dass_ray.store.base import Store
+from dass_ray.watch import Watcher
+
+SOME = 20  # runs that are done before a share of failures is taken seriously
+SLOTS_S = 10.0  # how often a cluster that grows is asked for its size
+Shard = Sequence[Run]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Runs to be done, as blocks that can be made as often as wanted, and how many they are."""
+
+    total: int
+    blocks: Callable[[], Iterable[Block]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How runs are done, how many and for how long (s) in one task, and how many may end badly."""
+
+    how: How
+    shard: int
+    shard_seconds: float = 120.0
+    max_failed: float = 1.0
+
+
+def distil(
+    config: StoreConfig, work: Work, rules: Rules, watcher: Watcher, log: Log | None = None
+) -> int:
+    """Does what the store lacks; gives how many of this call's runs failed or diverged.
+
+    UserError where too many did, or where the rows did not come to the store.
+    """
+    store, demand = open_store(config.store), kd_worker.demand(config.resources)
+    count = slots(demand)
+    done = _done(store, rules.how.retried)
+    left = sum(len(block.specs) for block in missing(work.blocks(), done)) if len(done) else None
+    left = work.total if left is None else left
+    watcher.phase("distilling students", work.total)
+    tally = Tally(work.total, work.total - left, count, log)
+    watcher.step(tally.done, "")
+    if not left:
+        return 0
+    materials = Materials(store, demand, config.resources.shared_gib * GIB)
+    driver = _Driver(store, demand, rules, watcher, tally, materials)
+    driver.run(missing(work.blocks(), done))
+    if driver.broken:
+        raise UserError(f"{next(iter(driver.broken.values()))}; everything else is done")
+    if next(missing(work.blocks(), _done(store, retried=False)), None):
+        raise UserError(
+            f"the workers' rows are not in {store.uri}: choose a store that all nodes share"
+        )
+    return tally.bad
+
+
+def _done(store: Store, retried: bool) -> KeySet:
+    """The keys of runs that need not run (again)."""
+    table = ledger.read(store, ["key", "status"])
+    return KeySet.of(
+        table.filter(pc.not_equal(table["status"], "failed"))["key"] if retried else table["key"]
+    )
+
+
+@dataclass
+class _Driver:
+    """The state of one job."""
+
+    store: Store
+    demand: dict[str, float]
+    rules: Rules
+    watcher: Watcher
+    tally: Tally
+    materials: Materials
+    attempts: Attempts = field(default_factory=Attempts)
+    pace: Pace = field(default_factory=Pace)
+    broken: dict[str, str] = field(default_factory=dict)
+    """Teachers whose students cannot be distilled, and why."""
+    asked_at: float = field(default_factory=time.monotonic)
+
+    def run(self, blocks: Iterable[Block]) -> None:
+        """Until nothing is left to be done."""
+        self._learn_pace()
+        submit = kd_worker.remote(kd_worker.distil_shard, self.demand, retries=0)
+
+        def start(shard: Shard) -> Any:  # noqa: ANN401 - a reference of Ray
+            shared = self.materials.acquire(shard[0])
+            self.tally.in_flight += len(shard)
+            return submit(self.store.uri, shard, *shared, self.rules.how)
+
+        queue = _Queue(self.attempts, self._shards(blocks))
+        for shard, result in bounded(queue, start, self._window, self._idle):
+            self.tally.in_flight -= len(shard)
+            self.materials.release(shard[0])
+            self._ended(shard, result)
+        self.tally.tell(now=True)
+
+    def _shards(self, blocks: Iterable[Block]) -> Iterator[Shard]:
+        def longest() -> float:
+            left_s = (self.tally.total - self.tally.done) * self._mean_s
+            return target(left_s, self.tally.slots, self.rules.shard_seconds)
+
+        for shard in cut(blocks, self._seconds, longest, self.rules.shard):
+            if shard[0].teacher.id not in self.broken:
+                yield shard
+
+    def _learn_pace(self) -> None:
+        self._mean_s = 1.0
+        names = ["dataset", "recipe", "flops", "seconds", "status", "device"]
+        table = ledger.read(self.store, names)
+        stored = set(table["dataset"].unique().to_pylist())
+        images = {name: self.materials.images(name) for name in stored}
+        if measured := Measured.of(table, images):
+            self.pace = measured.pace
+
+    def _seconds(self, block: Block) -> NDArray[np.float64]:
+        images = self.materials.images(block.teacher.dataset)
+        expected = self.pace.seconds(load(block.recipe, images, block.flops))
+        self._mean_s = float(expected.mean())
+        return expected
+
+    def _window(self) -> int:
+        if time.monotonic() - self.asked_at > SLOTS_S:
+            self.asked_at, self.tally.slots = time.monotonic(), slots(self.demand)
+        return WINDOW * self.tally.slots
+
+    def _idle(self) -> None:
+        self.watcher.step(self.tally.done, self.tally.note())
+        self.tally.tell()
+
+    def _ended(self, shard: Shard, result: Any) -> None:  # noqa: ANN401 - whatever a task gives
+        match result:
+            case Done():
+                self._finished(shard, result)
+            case RayTaskError() if isinstance(result.cause, RayError):
+                self._material_lost(shard, result)
+            case RayTaskError():
+                self._broke(shard, result)
+            case WorkerCrashedError() | OutOfMemoryError():
+                self._crashed(shard, result)
+            case NodeDiedError() | LocalRayletDiedError():
+                self.attempts.lost(shard)
+            case ObjectLostError():
+                self._material_lost(shard, result)
+            case _:
+                self._broke(shard, result)
+
+    def _finished(self, shard: Shard, done: Done) -> None:
+        rows = done.rows
+        well = [row for row in rows if row.status == "ok"]
+        images = self.materials.images(shard[0].teacher.dataset)
+        flops = np.array([row.flops for row in well], dtype=np.int64)
+        seconds = np.array([row.seconds for row in well])
+        self.pace.add(load(shard[0].recipe, images, flops), seconds)
+        self.tally.add(rows, done.kd_seconds)
+        self.watcher.step(self.tally.done, self.tally.note())
+        self._check_failures(rows)
+
+    def _crashed(self, shard: Shard, error: Exception) -> None:
+        run = self.attempts.crashed(shard)
+        if run is not None:
+            why = f"its worker crashed {MOST} times: {brief(error)}"
+            row = failed(run, time.time(), why)
+            ledger.commit(self.store, [row], retried=self.rules.how.retried)
+            self._finished([run], Done([row], 0.0))
+
+    def _material_lost(self, shard: Shard, error: Exception) -> None:
+        if self.materials.lost(shard[0]) > MOST:
+            self._broke(shard, error)
+        else:
+            self.attempts.lost(shard)
+
+    def _broke(self, shard: Shard, error: Exception) -> None:
+        card = shard[0].teacher
+        self.broken[card.id] = (
+            f"students of {card.dataset} (teacher {card.id}) could not be distilled: {brief(error)}"
+        )
+
+    def _check_failures(self, rows: list[RunRow]) -> None:
+        """UserError once more than the share of runs that may end badly did."""
+        bad, ended = self.tally.bad, self.tally.by_status.total()
+        worst = [row for row in rows if row.status != "ok"]
+        if worst and bad > self.rules.max_failed * max(ended, SOME):
+            raise UserError(
+                f"{bad} of the first {ended} runs failed or diverged, the last with "
+                f"{brief(Exception(worst[-1].error))!r}: mend the cause, or allow more with "
+                "--set max_failed=1"
+            )
+
+
+class _Queue:
+    """Shards to be tried again, then new ones. It may end and then go on: see `bounded`."""
+
+    def __init__(self, attempts: Attempts, new: Iterator[Shard]) -> None:
+        self.attempts, self.new = attempts, new
+
+    def __iter__(self) -> Iterator[Shard]:
+        return self
+
+    def __next__(self) -> Shard:
+        return self.attempts.again.popleft() if self.attempts.again else next(self.new)

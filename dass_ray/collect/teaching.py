@@ -1,0 +1,70 @@
+"""The teachers of a plan, trained where the store lacks them."""
+
+from dataclasses import dataclass
+
+import ray
+
+from dass_ray.actors import board, kd_worker
+from dass_ray.actors.pool import WINDOW, bounded
+from dass_ray.actors.session import slots
+from dass_ray.config import CollectConfig
+from dass_ray.data.builtin import resolve
+from dass_ray.kd.teachers import TeacherPlan, find_card
+from dass_ray.records import TeacherCard
+from dass_ray.store import open_store
+from dass_ray.watch import Watcher
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The teachers, in the plan's order, and a line for each that could not be trained."""
+
+    cards: list[TeacherCard]
+    problems: list[str]
+
+
+def plans(config: CollectConfig) -> list[TeacherPlan]:
+    """The teachers that each data set gets."""
+    seeds = dict.fromkeys(config.teacher_seeds)
+    return [TeacherPlan(config.space, config.teacher, seed) for seed in seeds]
+
+
+def train(config: CollectConfig, watcher: Watcher) -> Taught:
+    """Trains what is missing; near chance or not. UserError for an unknown data set."""
+    store, demand = open_store(config.store), kd_worker.demand(config.resources)
+    room = WINDOW * slots(demand)
+    wanted, epochs = [], 0
+    for name in dict.fromkeys(config.datasets):  # writes built-in sets, and fails before any work
+        data = resolve(store, name)
+        wanted += [(name, plan, find_card(store, plan.id(data))) for plan in plans(config)]
+        epochs += len(plans(config)) * config.teacher.epochs_for(len(data.train))
+    watcher.phase("training teachers (epochs)", epochs)
+    shared, submit = board.start(), kd_worker.remote(kd_worker.train_teacher, demand)
+    cards = {(name, plan): card for name, plan, card in wanted if card}
+    before, problems = sum(len(card.curve) for card in cards.values()), []
+
+    def idle() -> None:
+        newest = ray.get(shared.read.remote())
+        best = max((accuracy for _, _, accuracy in newest.values()), default=0.0)
+        done = before + sum(done for done, _, _ in newest.values())
+        watcher.step(done, f"best validation {best:.1%}" if newest else "")
+
+    for (name, plan), result in bounded(
+        ((name, plan) for name, plan, card in wanted if not card),
+        lambda item: submit(store.uri, *item, shared),
+        room,
+        idle,
+    ):
+        if isinstance(result, Exception):
+            problems.append(f"the teacher of {name!r} could not be trained: {brief(result)}")
+        else:
+            cards[name, plan] = result
+    idle()
+    ray.kill(shared)
+    found = [cards[name, plan] for name, plan, _ in wanted if (name, plan) in cards]
+    return Taught(found, problems)
+
+
+def brief(error: Exception) -> str:
+    """The last line of a remote error, which names the cause."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

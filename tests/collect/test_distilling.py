@@ -1,0 +1,110 @@
+"""What the driver makes of each end of a task; no Ray is started."""
+
+import pytest
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+from dass_ray import ledger
+from dass_ray.actors.kd_worker import Done, How
+from dass_ray.collect.attempts import MOST
+from dass_ray.collect.distilling import Rules, _Driver
+from dass_ray.collect.tally import Tally
+from dass_ray.errors import UserError
+from dass_ray.watch import Silent
+
+from ..make import TINY, Memory, row, run, specs
+
+RUNS = [run(spec=str(spec)) for spec in dict.fromkeys(specs(TINY, 300))][:25]
+
+
+class Materials:
+    """Counts what was lost."""
+
+    losses = 0
+
+    def images(self, dataset):
+        return 66
+
+    def lost(self, one):
+        self.losses += 1
+        return self.losses
+
+
+def driver(max_failed=1.0):
+    rules = Rules(How(), shard=4, max_failed=max_failed)
+    tally = Tally(total=25, done=0, slots=1, log=None)
+    return _Driver(Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials())
+
+
+def task_error(cause):
+    return RayTaskError("distil_shard", "Traceback ...\nValueError: a bug", cause)
+
+
+@pytest.mark.parametrize("error", [WorkerCrashedError(), OutOfMemoryError("the node is full")])
+def test_a_crash_counts(error):
+    found = driver()
+    found._ended(RUNS[:3], error)
+    assert list(found.attempts.again) == [[one] for one in RUNS[:3]]
+    for _ in range(MOST):
+        found._ended(RUNS[:1], error)
+    (only,) = ledger.rows(ledger.read(found.store))
+    assert (only.key, only.status) == (RUNS[0].key, "failed")
+    assert only.error.startswith(f"its worker crashed {MOST} times: ")
+    assert str(error).splitlines()[-1] in only.error
+    assert found.tally.done == 1
+
+
+def test_a_lost_node_does_not():
+    found = driver()
+    for _ in range(MOST + 5):
+        found._ended(RUNS[:3], NodeDiedError("gone"))
+        assert found.attempts.again.pop() == RUNS[:3]
+    assert len(ledger.read(found.store)) == 0
+
+
+@pytest.mark.parametrize(
+    "error", [ObjectLostError("0" * 56, None, ""), task_error(WorkerCrashedError())]
+)
+def test_lost_material_is_made_again_a_few_times(error):
+    found = driver()
+    for _ in range(MOST):
+        found._ended(RUNS[:3], error)
+        assert found.attempts.again.pop() == RUNS[:3]
+    assert not found.broken
+    found._ended(RUNS[:3], error)
+    assert list(found.broken) == [RUNS[0].teacher.id]
+    assert not found.attempts.again
+
+
+def test_a_fault_of_ours_breaks_the_task():
+    found = driver()
+    found._ended(RUNS[:3], task_error(ValueError("a bug")))
+    assert found.broken[RUNS[0].teacher.id].endswith("could not be distilled: ValueError: a bug")
+
+
+def rows(*statuses):
+    return [row(RUNS[i].key, status=status) for i, status in enumerate(statuses)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "stops"),
+    [
+        (["ok"] * 25, False),
+        (["failed"] * 2 + ["ok"] * 4, False),  # 2 of the 20 that may be looked at first
+        (["failed", "diverged", "failed"], True),
+        (["ok"] * 22 + ["failed"] * 3, True),
+        (["ok"] * 23 + ["diverged"] * 2, False),
+    ],
+)
+def test_a_share_of_failures_stops(statuses, stops):
+    found = driver(max_failed=0.1)
+    if not stops:
+        found._ended(RUNS[: len(statuses)], Done(rows(*statuses), 1.0))
+        return
+    with pytest.raises(UserError, match=r"^3 of the first \d+ runs failed or diverged"):
+        found._ended(RUNS[: len(statuses)], Done(rows(*statuses), 1.0))
