@@ -115,11 +115,8 @@ class Rounds:
         """Verified students that the scores of a round know of, committed before the first."""
         known = searches.read_learned(self.store, self.card.id, number)
         if known is None:
-            columns = [
-                "teacher_fingerprint", "dataset_fingerprint", "recipe", "status", "spec",
-                "validation",
-            ]  # fmt: skip
-            found = verify.known(ledger.read(self.store, columns), self.card)[:LEARNED_FROM]
+            runs = ledger.read(self.store, ["spec", "validation"], verify.of_task(self.card))
+            found = verify.known(runs)[:LEARNED_FROM]
             new = Learned(students=tuple((str(spec), reached) for spec, reached in found))
             known = searches.write_learned(self.store, self.card.id, number, new)
         return tuple((Spec.parse(spec), reached) for spec, reached in known.students)

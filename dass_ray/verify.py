@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -12,6 +11,7 @@ from dass_ray.actors.scorer import Support
 from dass_ray.config import Choosing, Objective, SearchConfig
 from dass_ray.explore.archive import Candidates
 from dass_ray.explore.front import is_front, order
+from dass_ray.ledger.scan import Condition
 from dass_ray.limits import Costs, sample_within
 from dass_ray.records import Run
 from dass_ray.searches import Choice, Role, Round, SearchCard
@@ -103,19 +103,19 @@ def drawn_at_random(config: SearchConfig, costs: Costs, taken: Sequence[Spec]) -
     return [spec for spec in drawn if spec not in taken][:n]
 
 
-def known(runs: pa.Table, card: SearchCard) -> Support:
-    """What the ledger knows of students of this task by this recipe, whoever distilled them.
+def of_task(card: SearchCard) -> list[Condition]:
+    """What tells the finished runs of a search's task and recipe, whoever made them."""
+    return [
+        ("teacher_fingerprint", "==", card.teacher.fingerprint),
+        ("dataset_fingerprint", "==", card.teacher.dataset_fingerprint),
+        ("recipe", "==", card.config.kd.model_dump_json()),
+        ("status", "==", "ok"),
+    ]
 
-    Their validation accuracy, the mean over runs that ended well; by spec.
-    """
-    recipe, teacher = card.config.kd.model_dump_json(), card.teacher.fingerprint
-    mine = runs.filter(
-        (pc.field("teacher_fingerprint") == teacher)
-        & (pc.field("dataset_fingerprint") == card.teacher.dataset_fingerprint)
-        & (pc.field("recipe") == recipe)
-        & (pc.field("status") == "ok")
-    )
-    means = mine.group_by("spec").aggregate([("validation", "mean")]).sort_by("spec")
+
+def known(runs: pa.Table) -> Support:
+    """The students of finished runs, by spec, with the mean of their validation accuracies."""
+    means = runs.group_by("spec").aggregate([("validation", "mean")]).sort_by("spec")
     specs = [Spec.parse(text) for text in means["spec"].to_pylist()]
     return tuple(zip(specs, means["validation_mean"].to_pylist(), strict=True))
 

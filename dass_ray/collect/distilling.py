@@ -96,10 +96,10 @@ def distil(
 
 def _done(store: Store, retried: bool) -> KeySet:
     """The keys of runs that need not run (again)."""
+    if not retried:
+        return ledger.done_keys(store)
     table = ledger.read(store, ["key", "status"])
-    return KeySet.of(
-        table.filter(pc.not_equal(table["status"], "failed"))["key"] if retried else table["key"]
-    )
+    return KeySet.of(table.filter(pc.not_equal(table["status"], "failed"))["key"])
 
 
 @dataclass
