@@ -13,8 +13,8 @@ from dass_ray.config import (
     TeacherConfig,
     load,
 )
-from dass_ray.cost import Limits
 from dass_ray.errors import UserError
+from dass_ray.limits import Limits
 from dass_ray.recipe import DISTILL, TEACHERS
 from dass_ray.space import MICRO, PAPER
 
