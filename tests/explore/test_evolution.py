@@ -3,7 +3,7 @@ import pytest
 
 from dass_ray.explore import evolution as module
 from dass_ray.explore.archive import keys
-from dass_ray.explore.emulator import KERNEL, Emulator
+from dass_ray.explore.emulator import Emulator, Scales
 from dass_ray.explore.evolution import Evolution, emulated, unique
 from dass_ray.explore.front import order
 from dass_ray.limits import Limits
@@ -21,7 +21,7 @@ def _few(monkeypatch):
 @pytest.fixture(scope="module")
 def emulator():
     some = candidates(SMALL, drawn(SMALL, 200))
-    return Emulator.fit(SMALL, some.specs, some.cost, some.predicted, KERNEL)
+    return Emulator.fit(SMALL, some.specs, some.cost, some.predicted, Scales(1.0, 8.0, 0.1))
 
 
 @pytest.fixture

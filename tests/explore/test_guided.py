@@ -238,7 +238,7 @@ def test_a_replayed_archive_equals_a_live_one():
     start(live)
     run(live, 2)
     whole = live.archive.all
-    live.elite, live.ranked, live.kernel, live.tuned_at = None, 0, None, 0
+    live.elite, live.ranked, live.scales, live.tuned_at = None, 0, None, 0
     for part in np.array_split(np.arange(len(whole)), 5):
         again.archive.add(whole.at(part))
     live.rng, again.rng = np.random.default_rng(7), np.random.default_rng(7)
@@ -279,7 +279,7 @@ def test_the_emulator_learns_from_the_best_and_from_some_others(monkeypatch):
     assert len(worse_half & set(keys(specs))) > 16
 
 
-def test_the_kernel_is_fitted_when_twice_as_much_is_known(monkeypatch):
+def test_the_scales_are_fitted_when_twice_as_much_is_known(monkeypatch):
     calls, tuned = [], guided.tuned
     monkeypatch.setattr(guided, "tuned", lambda *args: calls.append(len(args[1])) or tuned(*args))
     found = sampler()
