@@ -56,6 +56,7 @@ class TaskScorer:
         specs = self.teacher.space.sample(COMPARED, np.random.default_rng(1))
         before = self.score(specs).predicted
         self.encoder = replace(self.encoder, dtype=dtype)
+        self.adapted = self.predictor.adapted(self.encoder.task)
         agree = spearmanr(before, self.score(specs).predicted).statistic
         if not agree > AGREEMENT:
             raise UserError(
