@@ -12,6 +12,7 @@ from dataclasses import astuple
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import ray
 
 from dass_ray import ledger, searches, verify
@@ -135,9 +136,9 @@ class Rounds:
 
     def _best_so_far(self, number: int) -> Candidates:
         """The best of earlier rounds within the limits, each with its newest score."""
-        archive = Archive()
+        archive, batches = Archive(), searches.read_batches(self.store, self.card.id)
         for before in range(number - 1, 0, -1):  # an archive keeps the first that it is given
-            for part in self._scored_in(before):
+            for part in self._scored_in(before, batches):
                 archive.add(part)
         known = archive.all
         within = known.at(self.card.config.limits.met(known.cost))
@@ -146,10 +147,9 @@ class Rounds:
         )
         return within.at(ranked)
 
-    def _scored_in(self, number: int) -> list[Candidates]:
+    def _scored_in(self, number: int, batches: Sequence[pa.Table]) -> list[Candidates]:
         """What a round scored again, then its own candidates."""
         again = searches.read_rescored(self.store, self.card.id, number)
-        batches = searches.read_batches(self.store, self.card.id)
         tables = [again, *(batch for batch in batches if batch["round"][0].as_py() == number)]
         return [from_table(self.space, table) for table in tables if table is not None]
 
@@ -181,7 +181,7 @@ class Rounds:
     ) -> list[searches.Choice]:
         """The students of a round; the random ones belong to the first."""
         archive, config = Archive(), self.card.config
-        for part in self._scored_in(number):
+        for part in self._scored_in(number, searches.read_batches(self.store, self.card.id)):
             archive.add(part)
         known = archive.all
         within = known.at(config.limits.met(known.cost))
