@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,4 +116,6 @@ def test_scorers_end_with_an_error_too(started):
     with pytest.raises(ZeroDivisionError):
         fail_inside(started, kept)
     with pytest.raises(ray.exceptions.RayActorError):
-        ray.get(kept[0].score.remote(SOME))
+        for _ in range(600):  # Ray ends it a moment after it was told to
+            ray.get(kept[0].score.remote(SOME))
+            time.sleep(0.05)
