@@ -313,6 +313,18 @@ class EvaluateConfig(StoreConfig):
     """Name -> changes to the predictor's meta-training; each is trained and judged beside it."""
 
 
+class RecordConfig(StoreConfig):
+    """A file of recorded runs, for `dass-ray replay`."""
+
+    name: str = Field(default="micro", pattern=NAME)
+    space: SpaceField = MICRO
+    datasets: tuple[str, ...] = Field(min_length=1)
+    predictor: str = "shipped"
+    """Its predictions are recorded for the tasks that it has not seen."""
+    images: int = Field(default=64, ge=2)
+    """Training images that the zero-cost scores look at."""
+
+
 def load(
     model: type[F],
     file: Path | None,

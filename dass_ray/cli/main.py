@@ -16,6 +16,7 @@ from dass_ray.cli import (
     evaluate,
     latency,
     predictor,
+    replay,
     runs,
     search,
     teacher,
@@ -40,7 +41,7 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
     collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    search.export, runs.runs, runs.status, compact.compact,
+    search.export, replay.record, replay.replay, runs.runs, runs.status, compact.compact,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(bench.app, name="bench")

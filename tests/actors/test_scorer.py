@@ -111,11 +111,16 @@ def fail_inside(started, kept):
         raise ZeroDivisionError
 
 
+def score_again_and_again(actor):
+    """For half a minute: Ray ends an actor a moment after it was told to."""
+    for _ in range(600):
+        ray.get(actor.score.remote(SOME))
+        time.sleep(0.05)
+
+
 def test_scorers_end_with_an_error_too(started):
     kept = []
     with pytest.raises(ZeroDivisionError):
         fail_inside(started, kept)
     with pytest.raises(ray.exceptions.RayActorError):
-        for _ in range(600):  # Ray ends it a moment after it was told to
-            ray.get(kept[0].score.remote(SOME))
-            time.sleep(0.05)
+        score_again_and_again(kept[0])
