@@ -51,6 +51,7 @@ class Resources(Frozen):
     """What KD runs and scorers ask Ray for."""
 
     cpus_per_run: float = Field(default=1, gt=0)
+    """CPUs of one distillation."""
     gpus_per_run: float = Field(default=0.25, gt=0, le=1)
     """Share of a GPU, so that several short runs fill one; unused where there is no GPU."""
     scorers: int | None = Field(default=None, ge=1)
@@ -64,18 +65,24 @@ class StoreConfig(Frozen):
     """Where results go and which Ray does the work."""
 
     store: str = "./store"
+    """./folder, file:///folder or s3://bucket/prefix."""
     address: str | None = None
     """Address of a Ray cluster; None starts a Ray on this machine, or joins the job's own."""
     resources: Resources = Resources()
+    """What runs and scorers ask Ray for."""
 
 
 class TeacherConfig(StoreConfig):
     """One teacher: a data set, the space whose largest network it is, recipe and seed."""
 
     dataset: str
+    """Name in the store, or one that comes with this: digits, textures:SEED."""
     space: SpaceField = MICRO
+    """A preset (micro, paper), or a space of your own."""
     teacher: TeacherField = TEACHERS["micro"]
+    """Recipe of the teacher, where it is not there yet: a preset, or changes to one."""
     teacher_seed: int = Field(default=0, ge=0)
+    """Seed of that training."""
     teacher_id: str | None = None
     """A teacher of the store (`dass-ray teacher list`); None: the one that the recipe makes."""
 
@@ -88,9 +95,11 @@ class VerifyConfig(Frozen):
     """How many students are really distilled in a search, and which."""
 
     top: int = Field(default=4, ge=1)
+    """Students that are distilled because of their score."""
     random: int = Field(default=4, ge=0)
     """Random students within the same limits, to show what the predictor was worth."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """KD seeds; each student is distilled with every one."""
     rounds: int = Field(default=1, ge=1)
     """Rounds, each of which scores its share of the candidates and distils its share of the top
     ones, by a predictor that has learned from the students that were distilled before."""
@@ -115,13 +124,17 @@ class SearchConfig(TeacherConfig):
     name: str | None = Field(default=None, pattern=NAME)
     """Identity of the search in the store; by default made of data set and configuration."""
     kd: KDField = DISTILL["micro"]
+    """Recipe of the distillation: a preset, or changes to one."""
     predictor: str = "shipped"
     """`shipped`, or the name of a predictor in the store."""
     limits: Limits = Limits()
+    """Upper limits that every student keeps."""
     latency: str | None = None
     """A table of `dass-ray latency measure`, for limits.latency and the objective."""
     objectives: tuple[Objective, ...] = Field(default=("accuracy", "flops"), min_length=1)
+    """What is optimised."""
     sampler: Literal["guided", "nsga2", "tpe", "random"] = "guided"
+    """Who proposes candidates: ours, or one of Optuna's."""
     candidates: int = Field(default=2048, ge=1)
     """Students to score; a finished search goes on where this or verify.top is raised."""
     batch: int = Field(default=256, ge=1)
@@ -129,7 +142,9 @@ class SearchConfig(TeacherConfig):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the convolutions behind a score; bfloat16 is refused where it changes the ranking."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the sampler."""
     verify: VerifyConfig = VerifyConfig()
+    """Which students are really distilled."""
 
     @model_validator(mode="after")
     def _has_what_it_optimises(self) -> Self:
@@ -147,14 +162,19 @@ class CollectConfig(StoreConfig):
     """A meta-dataset: students of many tasks, distilled for real."""
 
     datasets: tuple[str, ...] = Field(min_length=1)
+    """Names in the store, or built-in ones."""
     space: SpaceField = MICRO
+    """A preset (micro, paper), or a space of your own."""
     teacher: TeacherField = TEACHERS["micro"]
+    """Recipe of the teachers: a preset, or changes to one."""
     teacher_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """A teacher is trained for each data set and each of these."""
     near_chance: Literal["leave out", "distil"] = "leave out"
     """What is done with the students of a teacher that stayed near chance."""
     kd: KDFields = (DISTILL["micro"],)
     """One recipe, or a list of them."""
     kd_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Every student is distilled with each of these."""
     students: int = Field(default=30, ge=1)
     """Students of each task."""
     common: float = Field(default=0.5, ge=0, le=1)
@@ -170,6 +190,7 @@ class CollectConfig(StoreConfig):
     max_failed: float = Field(default=0.2, ge=0, le=1)
     """Share of runs that fail or diverge at which the job stops, once it has done some."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed by which students are drawn."""
 
     @classmethod
     def of_teacher(cls, config: TeacherConfig) -> "CollectConfig":
@@ -239,7 +260,9 @@ class MetaTrainConfig(StoreConfig):
     """A predictor: its tasks, what it sees and how it is meta-trained."""
 
     name: str = Field(pattern=NAME)
+    """Name of the predictor in the store."""
     space: SpaceField = MICRO
+    """Space of the students; runs of shallower ones count too."""
     train: tuple[str, ...] = Field(min_length=1)
     """Data sets whose runs are learned from."""
     validation: tuple[str, ...] = Field(min_length=1)
@@ -247,11 +270,15 @@ class MetaTrainConfig(StoreConfig):
     without_teachers: tuple[str, ...] = ()
     """Teachers whose runs are left out, by identity."""
     encodings: Encodings = Encodings()
+    """What the predictor sees."""
     members: int = Field(default=5, ge=1)
+    """Networks of the ensemble, trained in one batch."""
     hidden: int = Field(default=64, ge=1)
+    """Units of a hidden layer."""
     adaptation: Literal["second", "first", "none"] = "none"
     """Order of the gradient through the inner steps on the teacher; without steps, none."""
     inner_steps: int = Field(default=1, ge=1)
+    """Steps of the adaptation."""
     inner_lr: float = Field(default=0.005, gt=0)
     """First value of the learned step sizes of the adaptation."""
     learning: Literal["residuals", "gradient"] = "residuals"
@@ -262,19 +289,25 @@ class MetaTrainConfig(StoreConfig):
     normalise: Literal["teacher", "task"] = "task"
     """Accuracies relative to the teacher's, or standardised by task."""
     ranking: Literal["none", "pairwise", "listwise"] = "none"
+    """A ranking loss beside the squared error."""
     ranking_weight: float = Field(default=1.0, gt=0)
-    """Of the ranking loss beside the squared error."""
+    """Its weight."""
     lr: float = Field(default=5e-4, gt=0)
+    """Learning rate of AdamW."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Weight decay of AdamW."""
     episodes: int = Field(default=1000, ge=1)
+    """Steps of the meta-training, at the most."""
     tasks: int = Field(default=8, ge=1)
     """Tasks in one episode, at most as many as there are."""
     queries: int = Field(default=50, ge=2)
     """Students of each task in one episode, at most as many as there are."""
     validate_every: int = Field(default=25, ge=1)
+    """Episodes between two validations."""
     patience: int = Field(default=400, ge=1)
     """Episodes without a better validation after which training stops."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of weights and episodes."""
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -297,6 +330,7 @@ class EvaluateConfig(StoreConfig):
     predictor: str = "shipped"
     """`shipped`, or the name of a predictor in the store."""
     space: SpaceField = MICRO
+    """Space of the predictor."""
     datasets: tuple[str, ...] = Field(min_length=1)
     """Data sets with finished runs; of several KD seeds where the noise ceiling is wanted."""
     without_teachers: tuple[str, ...] = ()
@@ -317,8 +351,11 @@ class RecordConfig(StoreConfig):
     """A file of recorded runs, for `dass-ray replay`."""
 
     name: str = Field(default="micro", pattern=NAME)
+    """Name in the file's card."""
     space: SpaceField = MICRO
+    """Space of the students."""
     datasets: tuple[str, ...] = Field(min_length=1)
+    """Data sets with finished runs."""
     predictor: str = "shipped"
     """Its predictions are recorded for the tasks that it has not seen."""
     images: int = Field(default=64, ge=2)

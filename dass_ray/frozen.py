@@ -14,7 +14,9 @@ from dass_ray.errors import UserError
 class Frozen(BaseModel):
     """A frozen pydantic model in which an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     @classmethod
     def parse(cls, raw: Any, where: str) -> Self:  # noqa: ANN401 - raw YAML or JSON

@@ -39,8 +39,11 @@ class Limits(Frozen):
     """
 
     params: int | None = Field(default=None, ge=1)
+    """Parameters."""
     flops: int | None = Field(default=None, ge=1)
+    """FLOPs of one image, two for each multiply-accumulate."""
     latency: float | None = Field(default=None, gt=0)
+    """ms of one forward pass, by the search's latency table."""
 
     def excess(self, costs: Cost) -> NDArray[np.float64]:
         """[N, 3] relative excess over each limit, in their order; 0 or less is within."""

@@ -52,11 +52,17 @@ class Space(Frozen):
     """
 
     name: str
+    """Name of the space."""
     image_size: int = Field(ge=8)
+    """Side of the images in px; others are resized."""
     widths: tuple[Annotated[int, Field(ge=1, le=np.iinfo(np.int16).max)], ...] = Field(min_length=1)
+    """Channels of each stage at full width."""
     strides: tuple[Annotated[int, Field(ge=1)], ...]
+    """Stride of each stage's first block."""
     max_depth: int = Field(default=5, ge=1)
+    """Most blocks of a stage."""
     multipliers: tuple[float, ...] = tuple(0.5 + i / 16 for i in range(9))
+    """Widths that a block may have, as shares of its stage's."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -12,6 +12,7 @@ from dass_ray.cli import (
     bench,
     collect,
     compact,
+    config,
     data,
     evaluate,
     latency,
@@ -42,6 +43,7 @@ app.add_typer(latency.app, name="latency")
 for command in (
     collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
     search.export, replay.record, replay.replay, runs.runs, runs.status, compact.compact,
+    config.config,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(bench.app, name="bench")
