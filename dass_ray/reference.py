@@ -153,8 +153,8 @@ HEAD = """# Every setting
 
 Written by `dass-ray config --markdown`, from the models in `dass_ray/config.py`. A setting stands
 in a YAML file (`--config FILE`), or in `--set key=value` with a dot between keys, as in
-`--set kd.epochs=10`. A key that does not exist is an error that names the nearest one. A recipe or a
-space is the name of a preset, or a preset with changes: `kd: {preset: paper, epochs: 9}`."""
+`--set kd.epochs=10`. A key that does not exist is an error that names the nearest one. A recipe or
+a space is the name of a preset, or a preset with changes: `kd: {preset: paper, epochs: 9}`."""
 
 
 def _about(model: type[BaseModel]) -> str:
