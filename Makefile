@@ -1,11 +1,12 @@
 # make demo   from nothing to a verified student and a report, minutes on two CPU cores
 # make test   lint, types and tests, as CI runs them
+# make docs   the pages of docs/ as a site in site/
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 
-.PHONY: setup demo test clean
+.PHONY: setup demo test docs clean
 
 setup: .venv/.installed
 
@@ -29,5 +30,8 @@ test: .venv/.tested
 	$(BIN)/mypy
 	$(BIN)/pytest
 
+docs: .venv/.tested
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
