@@ -158,6 +158,19 @@ class SearchConfig(TeacherConfig):
         return self
 
 
+class CompareConfig(SearchConfig):
+    """One task searched in several ways, under several limits and at equal cost."""
+
+    under: tuple[Limits, ...] = Field(min_length=1)
+    """Limits, each of which is searched under; `limits` itself is not looked at."""
+    baselines: tuple[str, ...] = ("nwot",)
+    """Zero-cost scores, each of which chooses its own `verify.top` students from the pool."""
+    pool: int = Field(default=256, ge=2)
+    """Random students within the limits that a baseline chooses from."""
+    images: int = Field(default=64, ge=2)
+    """Training images that a zero-cost score looks at."""
+
+
 class CollectConfig(StoreConfig):
     """A meta-dataset: students of many tasks, distilled for real."""
 

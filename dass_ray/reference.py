@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from dass_ray.config import (
     CollectConfig,
+    CompareConfig,
     EvaluateConfig,
     MetaTrainConfig,
     RecordConfig,
@@ -31,6 +32,7 @@ COMMANDS: dict[str, type[StoreConfig]] = {
     "meta-train": MetaTrainConfig,
     "evaluate": EvaluateConfig,
     "record": RecordConfig,
+    "compare": CompareConfig,
 }
 PRESETS_OF: dict[type[BaseModel] | None, Mapping[str, BaseModel]] = {
     TeacherRecipe: TEACHERS,

@@ -18,8 +18,8 @@ LAYERS = {
     "models": 1, "data": 1, "kd": 1, "zero_cost": 1,
     "predictor": 2, "evaluation": 2,
     "actors": 3,
-    "bench": 4, "cli": 4, "collect": 4, "explore": 4, "export": 4, "pipeline": 4, "replay": 4,
-    "report": 4, "rounds": 4, "search": 4, "verify": 4,
+    "bench": 4, "cli": 4, "collect": 4, "contest": 4, "explore": 4, "export": 4, "pipeline": 4,
+    "replay": 4, "report": 4, "rounds": 4, "search": 4, "verify": 4,
 }  # fmt: skip
 FORBIDDEN = {0: {"torch", "ray"}, 1: {"ray"}, 2: {"ray"}}
 

@@ -12,6 +12,7 @@ from dass_ray.cli import (
     bench,
     collect,
     compact,
+    compare,
     config,
     data,
     evaluate,
@@ -42,8 +43,8 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
     collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    search.export, replay.record, replay.replay, runs.runs, runs.status, compact.compact,
-    config.config,
+    search.export, compare.compare, replay.record, replay.replay, runs.runs, runs.status,
+    compact.compact, config.config,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(bench.app, name="bench")
