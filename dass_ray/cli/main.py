@@ -21,6 +21,7 @@ from dass_ray.cli import (
     replay,
     runs,
     search,
+    submit,
     teacher,
 )  # fmt: skip
 from dass_ray.errors import UserError
@@ -47,6 +48,9 @@ for command in (
     compact.compact, config.config,
 ):  # fmt: skip
     app.command()(command)
+app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})(
+    submit.submit
+)
 app.add_typer(bench.app, name="bench")
 
 
