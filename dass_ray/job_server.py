@@ -18,6 +18,8 @@ from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
 END_S = 0.5  # between looks at a job whose log has ended
+TALKERS = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+"""Loggers that tell of every upload and every connection that is closed."""
 STOPPED = 143  # exit code of a job that was stopped, as shells give it for SIGTERM
 LOST = (RuntimeError, aiohttp.ClientError, requests.RequestException)
 """What Ray's client raises where the server is gone."""
@@ -29,7 +31,8 @@ class Lost(Exception):
 
 def connect(address: str) -> JobSubmissionClient:
     """A client of the job server at an address as http://head:8265; UserError if none answers."""
-    logging.getLogger("ray").setLevel(logging.WARNING)  # that files are uploaded is no news
+    for talker in TALKERS:
+        logging.getLogger(talker).setLevel(logging.WARNING)
     try:
         _check(address)
         return JobSubmissionClient(address)
