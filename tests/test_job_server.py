@@ -13,6 +13,7 @@ import pytest
 from dass_ray import job_server, ledger, searches
 from dass_ray.store import open_store
 
+pytestmark = pytest.mark.timeout(900)  # each job starts some processes; quiet: under 30 s
 ROOT = Path(__file__).parents[1]
 PLAN = """
 datasets: ["textures:0"]
@@ -72,13 +73,13 @@ def submit(dashboard, env, tmp_path):
     return start
 
 
-def ended(process, seconds=250):
+def ended(process, seconds=400):
     """What a process printed, after its end."""
     out, _ = process.communicate(timeout=seconds)
     return out
 
 
-def until(condition, process=None, seconds=200):
+def until(condition, process=None, seconds=400):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -5,6 +5,8 @@ the distilling workers through Ray's object store.
 """
 
 import functools
+import logging
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ from dass_ray.space import Spec
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
 
+LOG = logging.getLogger(__name__)
+"""Into the log file of the worker process, which Ray keeps on its node."""
 RETRIES = 3  # of a task whose node or worker process was lost
 
 
@@ -187,6 +191,7 @@ def _distil(
     except UserError:
         raise
     except Exception as error:
+        LOG.exception("run %s of %s failed on %s", run.key, run.teacher.dataset, platform.node())
         return failed(run, started, f"{type(error).__name__}: {error}")
     if how.keep_weights and out.trained.status == "ok":
         store.put(f"students/{run.key}.safetensors", to_bytes(out.net.state_dict()))

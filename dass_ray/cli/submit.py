@@ -14,24 +14,12 @@ from rich.console import Console
 from dass_ray import submission
 from dass_ray.cli.options import configured
 from dass_ray.cli.progress import INTERRUPTED
-from dass_ray.config import (
-    CollectConfig,
-    EvaluateConfig,
-    MetaTrainConfig,
-    SearchConfig,
-    StoreConfig,
-    TeacherConfig,
-)
+from dass_ray.config import EvaluateConfig, StoreConfig
 from dass_ray.errors import UserError
+from dass_ray.reference import COMMANDS
 from dass_ray.submission import Install
 
-MODELS: dict[str, type[StoreConfig]] = {
-    "search": SearchConfig,
-    "collect": CollectConfig,
-    "meta-train": MetaTrainConfig,
-    "evaluate": EvaluateConfig,
-    "teacher train": TeacherConfig,
-}
+JOBS = [name for name in COMMANDS if name != "record"]  # which writes a file where it runs
 
 
 @dataclass(frozen=True)
@@ -49,11 +37,12 @@ class Asked:
         return file
 
     @property
-    def label(self) -> str:
-        """What the command works on, in a word."""
-        names = [getattr(self.config, field, None) for field in ("name", "dataset")]
+    def name(self) -> str:
+        """The job's: the command, and the config's name, its file or the data set."""
+        given = [getattr(self.config, field, None) for field in ("name", "dataset")]
         sets: Sequence[str] = getattr(self.config, "datasets", ())
-        return names[0] or (self.file and self.file.stem) or names[1] or sets[0]
+        label = given[0] or (self.file and self.file.stem) or given[1] or sets[0]
+        return f"{self.command}-{label}"
 
     def entrypoint(self, store: str) -> str:
         """The command line of the job, in whose folder the configuration file is."""
@@ -83,7 +72,7 @@ def _words(option: Any, value: Any) -> list[str]:  # noqa: ANN401 - typer names 
 
 def submit(
     command: Annotated[
-        list[str], typer.Argument(help="A command with its options: " + ", ".join(MODELS))
+        list[str], typer.Argument(help="A command with its options: " + ", ".join(JOBS))
     ],
     address: Annotated[
         str | None,
@@ -130,7 +119,7 @@ def submit(
 
         dass-ray submit --cpus 8 meta-train -c meta.yaml --store s3://bucket/lab
     """
-    asked = _read(command)
+    asked = read(command)
     if address is None:
         raise UserError("say which cluster: --address http://head:8265, or RAY_API_SERVER_ADDRESS")
     from dass_ray import job_server  # noqa: PLC0415 - Ray takes a second
@@ -140,7 +129,7 @@ def submit(
     store, warning = submission.shared_store(asked.config.store, [node.node_ip for node in nodes])
     if warning:
         console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
-    wanted = submission.safe(name or f"{asked.command}-{asked.label}")
+    wanted = submission.safe(name or asked.name)
     identity = submission.next_id(wanted, job_server.ended(client))
     offered = [resource for node in nodes for resource in node.resources_total]
     with tempfile.TemporaryDirectory(prefix="dass-ray-submit-") as folder:
@@ -174,13 +163,13 @@ def _write(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def _read(words: Sequence[str]) -> Asked:
-    """UserError for a command that does not run as a job, or one that is not right."""
+def read(words: Sequence[str]) -> Asked:
+    """A command line without `dass-ray`; UserError for one that is no job, or is not right."""
     from dass_ray.cli.main import app  # noqa: PLC0415 - which imports this module
 
-    name = next((name for name in MODELS if list(words[: len(name.split())]) == name.split()), None)
+    name = next((name for name in JOBS if list(words[: len(name.split())]) == name.split()), None)
     if name is None:
-        raise UserError(f"{' '.join(words[:2])!r} is no job: use one of {', '.join(MODELS)}")
+        raise UserError(f"{' '.join(words[:2])!r} is no job: use one of {', '.join(JOBS)}")
     command: Any = typer.main.get_command(app)
     for word in name.split():
         command = command.commands[word]
@@ -190,9 +179,9 @@ def _read(words: Sequence[str]) -> Asked:
     given = context.params
     if given.get("address"):
         raise UserError(f"a job works on its own cluster: put --address before {name}")
-    field = "datasets" if MODELS[name] is EvaluateConfig else "dataset"
+    field = "datasets" if COMMANDS[name] is EvaluateConfig else "dataset"
     config = configured(
-        MODELS[name], given["config"], given["settings"], given["store"],
+        COMMANDS[name], given["config"], given["settings"], given["store"],
         **{field: given.get("dataset") or None},
     )  # fmt: skip
     return Asked(name, context, config)

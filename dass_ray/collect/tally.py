@@ -12,6 +12,7 @@ from dass_ray.records import RunRow
 Log = Callable[[dict[str, Any]], None]
 """Is told the progress as a flat record that JSON can hold."""
 LOG_S = 60.0
+MOST_BAD = 100  # runs that are told one by one; all of them are in the store
 
 
 class Tally:
@@ -39,8 +40,16 @@ class Tally:
         for row in rows:
             self.by_status[row.status] += 1
             self.gauges.ended(row)
+            self._tell_bad(row)
         self.kd_seconds += kd_seconds
         self.finished, self.newest = time.monotonic(), _note(rows[-1])
+
+    def _tell_bad(self, row: RunRow) -> None:
+        """Tells which run did not end well, where and why; its traceback is in the worker's log."""
+        if self.log and row.status != "ok" and self.bad <= MOST_BAD:
+            names = ("key", "status", "dataset", "teacher", "host", "error")
+            self.log({"event": "run", "time": round(time.time(), 1)}
+                     | {name: getattr(row, name) for name in names})  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
         """Done, in flight, failed, rate, time left and the share of slots' time inside KD."""
