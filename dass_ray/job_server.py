@@ -18,8 +18,11 @@ from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
 END_S = 0.5  # between looks at a job whose log has ended
-TALKERS = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
-"""Loggers that tell of every upload and every connection that is closed."""
+TALKERS = (
+    "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk",
+    "ray._private.runtime_env.packaging",
+)  # fmt: skip
+"""Loggers that tell of every package, every upload and every connection that is closed."""
 STOPPED = 143  # exit code of a job that was stopped, as shells give it for SIGTERM
 LOST = (RuntimeError, aiohttp.ClientError, requests.RequestException)
 """What Ray's client raises where the server is gone."""
