@@ -91,7 +91,7 @@ def follow(client: JobSubmissionClient, identity: str, write: Callable[[str], An
             time.sleep(END_S)
     except LOST as error:
         raise Lost(str(error)) from error
-    return _exit_code(job, write)
+    return exit_code(job, write)
 
 
 async def _pass_on(client: JobSubmissionClient, identity: str, write: Callable[[str], Any]) -> None:
@@ -99,7 +99,8 @@ async def _pass_on(client: JobSubmissionClient, identity: str, write: Callable[[
         write(text)
 
 
-def _exit_code(job: JobDetails, write: Callable[[str], Any]) -> int:
+def exit_code(job: JobDetails, write: Callable[[str], Any]) -> int:
+    """Of a job that has ended, as a shell would give it; tells why it never came to run."""
     if job.status is JobStatus.SUCCEEDED:
         return 0
     if job.status is JobStatus.STOPPED:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from dass_ray.config import EvaluateConfig, StoreConfig
 from dass_ray.errors import UserError
 from dass_ray.reference import COMMANDS
 from dass_ray.submission import Install
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
 
 JOBS = [name for name in COMMANDS if name != "record"]  # which writes a file where it runs
 
@@ -124,39 +127,43 @@ def submit(
         raise UserError("say which cluster: --address http://head:8265, or RAY_API_SERVER_ADDRESS")
     from dass_ray import job_server  # noqa: PLC0415 - Ray takes a second
 
-    client, console = job_server.connect(address), Console(stderr=True)
+    client, console = job_server.connect(address), Console(stderr=True, highlight=False)
     nodes = job_server.nodes(client)
     store, warning = submission.shared_store(asked.config.store, [node.node_ip for node in nodes])
     if warning:
         console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
-    wanted = submission.safe(name or asked.name)
-    identity = submission.next_id(wanted, job_server.ended(client))
+    identity = submission.next_id(submission.safe(name or asked.name), job_server.ended(client))
     offered = [resource for node in nodes for resource in node.resources_total]
+    demand = submission.driver_demand(cpus, gpus, offered)
     with tempfile.TemporaryDirectory(prefix="dass-ray-submit-") as folder:
         if asked.file:
             (Path(folder) / asked.file.name).write_bytes(asked.file.read_bytes())
-        job_server.submit(
-            client, identity, asked.entrypoint(store),
-            runtime_env=submission.runtime_env(Path(folder), install),
-            **submission.driver_demand(cpus, gpus, offered),
-        )  # fmt: skip
-    at = f"--address {client.get_address()}"
-    told = (
-        f"submitted {identity}\n  follow  ray job logs --follow {identity} {at}\n"
-        f"  stop    ray job stop {identity} {at}"
+        env = submission.runtime_env(Path(folder), install)
+        job_server.submit(client, identity, asked.entrypoint(store), runtime_env=env, **demand)
+    console.print(_told(identity, address), soft_wrap=True)
+    if not no_wait:
+        sys.exit(_follow(client, identity, console))
+
+
+def _told(job: str, address: str) -> str:
+    return (
+        f"submitted {job}\n"
+        f"  follow  ray job logs --follow {job} --address {address}\n"
+        f"  stop    ray job stop {job} --address {address}"
     )
-    console.print(told, highlight=False, soft_wrap=True)
-    if no_wait:
-        return
+
+
+def _follow(client: "JobSubmissionClient", job: str, console: Console) -> int:
+    from dass_ray import job_server  # noqa: PLC0415 - Ray takes a second
+
     try:
-        code = job_server.follow(client, identity, _write)
+        return job_server.follow(client, job, _write)
     except KeyboardInterrupt:
-        console.print(f"{identity} goes on; what follows and stops it is said above")
-        code = INTERRUPTED
+        console.print(f"{job} goes on; how to follow and to stop it is said above")
+        return INTERRUPTED
     except job_server.Lost as error:
-        console.print(f"lost the job server, {identity} may go on: {error}", soft_wrap=True)
-        code = 1
-    sys.exit(code)
+        console.print(f"the job server is lost, {job} may go on: {error}", soft_wrap=True)
+        return 1
 
 
 def _write(text: str) -> None:
@@ -177,11 +184,14 @@ def read(words: Sequence[str]) -> Asked:
         f"dass-ray submit {name}", list(words[len(name.split()) :])
     )
     given = context.params
-    if given.get("address"):
-        raise UserError(f"a job works on its own cluster: put --address before {name}")
     field = "datasets" if COMMANDS[name] is EvaluateConfig else "dataset"
     config = configured(
-        COMMANDS[name], given["config"], given["settings"], given["store"],
+        COMMANDS[name], given["config"], given["settings"], given["store"], given.get("address"),
         **{field: given.get("dataset") or None},
     )  # fmt: skip
+    if config.address is not None:
+        raise UserError(
+            f"a job works on the cluster that it is submitted to: name that by --address before "
+            f"{name!r}, not in its options or its config"
+        )
     return Asked(name, context, config)

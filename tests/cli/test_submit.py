@@ -51,7 +51,8 @@ def test_a_job_is_named_after_its_work(words, job):
         (("teacher", "list"), "'teacher list' is no job"),
         (("collect", "-c", "none.yaml"), "cannot read the config none.yaml"),
         ((*COLLECT, "-s", "studens=1"), "did you mean 'students'"),
-        (("search", "-d", "digits", "--address", "auto"), "put --address before search"),
+        (("search", "-d", "digits", "--address", "auto"), "--address before 'search'"),
+        (("collect", "-s", "datasets=[a]", "-s", "address=auto"), "--address before 'collect'"),
     ],
 )
 def test_bad_input(words, message):
