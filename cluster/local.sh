@@ -61,12 +61,15 @@ start_node() { # NODE IP OPTIONS: in a session of its own, by which all its proc
 }
 
 await_node() { # NODE: until it has joined
+  local node
   until grep -q "Ray runtime started" "$dir/$1.log"; do
-    if ! kill -0 "$(<"$dir/$1.pid")" 2>/dev/null; then
-      tail -n 5 "$dir/$1.log" >&2
-      stop_nodes
-      fail "$1 did not start; its log is $dir/$1.log"
-    fi
+    for node in head "$1"; do
+      if ! kill -0 "$(<"$dir/$node.pid")" 2>/dev/null; then
+        tail -n 5 "$dir/$node.log" >&2
+        stop_nodes
+        fail "$node ended; its log is $dir/$node.log; then cluster/local.sh stop --name $name"
+      fi
+    done
     sleep 0.1
   done
 }
