@@ -16,6 +16,7 @@ from dass_ray.cli import (
     config,
     data,
     evaluate,
+    export,
     latency,
     predictor,
     replay,
@@ -43,7 +44,7 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
     collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    search.export, compare.compare, replay.record, replay.replay, runs.runs, runs.status,
+    export.export, compare.compare, replay.record, replay.replay, runs.runs, runs.status,
     compact.compact, config.config,
 ):  # fmt: skip
     app.command()(command)
