@@ -23,11 +23,15 @@ class Parity(Frozen):
 def compare(form: Format, reference: Format, images: Tensor) -> tuple[Parity, ...]:
     """A form beside the network at each of `BATCHES`; images: uint8 [N, 3, S, S], N > 0.
 
-    Where there are fewer than a batch has, some are shown more than once.
+    Where there are fewer than a batch has, some are shown more than once. UserError where a logit
+    is not a number.
     """
     some = first(images, max(*BATCHES, min(len(images), IMAGES)))
     expected = reference.logits(some)
-    return tuple(_compared(batch, form.logits(some, batch), expected) for batch in BATCHES)
+    found = {batch: form.logits(some, batch) for batch in BATCHES}
+    if not all(logits.isfinite().all() for logits in found.values()):
+        raise UserError(f"{form.name} gives logits that are no numbers: nothing was written")
+    return tuple(_compared(batch, logits, expected) for batch, logits in found.items())
 
 
 def _compared(batch: int, found: Tensor, expected: Tensor) -> Parity:
@@ -45,7 +49,7 @@ def check(form: Format, reference: Format, images: Tensor) -> tuple[Parity, ...]
     parities = compare(form, reference, images)
     bound = TOLERANCE * reference.logits(images[:IMAGES]).abs().max().item()
     for parity in parities:
-        if not parity.max_difference <= bound:  # written so that NaN fails
+        if parity.max_difference > bound:
             raise UserError(
                 f"{form.name} differs from the network by {parity.max_difference:.2g} in a logit "
                 f"at batch size {parity.batch}, {bound:.2g} is allowed: nothing was written; "
