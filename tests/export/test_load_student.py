@@ -19,14 +19,11 @@ import importlib.util
 for name in ("dass_ray", "safetensors", "numpy", "onnx", "onnxruntime", "pyarrow", "ray"):
     assert importlib.util.find_spec(name) is None, name
 """
-CLASSIFY = """
-import json, torch
+USE = """
+import json, runpy, sys, torch
 from load_student import Student
 pixels = torch.load("pixels.pt")
 print(json.dumps([Student().classify(pixels), Student().logits(pixels).tolist()]))
-"""
-COMMAND = """
-import runpy, sys
 sys.argv = ["load_student.py", "wide.png", "wide.png"]
 runpy.run_path("load_student.py", run_name="__main__")
 """
@@ -58,25 +55,26 @@ def alone(folder, code, site):
 def test_with_torch_alone(exported, tmp_path):
     store, card, out = exported
     (folder := tmp_path / "elsewhere").mkdir()
-    (site := tmp_path / "site").mkdir()
-    link("torch", site)
     for name in ("load_student.py", "card.json", "student.pt2"):
         (folder / name).write_bytes((out / name).read_bytes())
     images = load_dataset(store, "tinges").test.images  # 10 px, the student sees 8
     torch.save(images, folder / "pixels.pt")
-    names, logits = json.loads(alone(folder, CLASSIFY, site))
-    program = torch.export.load(out / "student.pt2").module()
-    expected = program(resize(images, 8) / 255)
-    assert torch.allclose(torch.tensor(logits), expected, atol=1e-5)
-    assert names == [card.classes[i] for i in expected.argmax(dim=1).tolist()]
-    assert len(set(names)) == 3
-
     wide = np.zeros((8, 14, 3), np.uint8)  # of which the square in the middle counts
     wide[:, 3:11] = images[0].permute(1, 2, 0)[:8, :8]
     Image.fromarray(wide).save(folder / "wide.png")
-    link("pillow", site)
+    (site := tmp_path / "site").mkdir()
+    link("torch", site)
+    link("pillow", site)  # for the command alone
+    used, *told = alone(folder, USE, site).splitlines()
+
+    program = torch.export.load(out / "student.pt2").module()
+    expected = program(resize(images, 8) / 255)
+    names, logits = json.loads(used)
+    assert torch.allclose(torch.tensor(logits), expected, atol=1e-5)
+    assert names == [card.classes[i] for i in expected.argmax(dim=1).tolist()]
+    assert len(set(names)) == 3
     (index,) = program(images[:1, :, :8, :8] / 255).argmax(dim=1).tolist()
-    assert alone(folder, COMMAND, site).splitlines() == [f"wide.png {card.classes[index]}"] * 2
+    assert told == [f"wide.png {card.classes[index]}"] * 2
 
 
 def test_its_code_is_short(exported):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from pathlib import Path
 
 import duckdb
 import pandas
@@ -11,16 +13,18 @@ from dass_ray import ledger
 from dass_ray.errors import UserError
 from dass_ray.ledger.compact import compact
 from dass_ray.ledger.save import save
+from dass_ray.ledger.sweep import sweep
 from dass_ray.records import ROW_SCHEMA
 
 from ..make import row
 from .make import compacted, keys
 
-WITHOUT_US = """
-    SELECT * FROM read_parquet(['{0}/runs/*/*.parquet', '{0}/compacted/*.parquet'])
-    QUALIFY row_number() OVER (PARTITION BY key ORDER BY status = 'failed') = 1
-"""
-"""As docs/EXPORT.md has it."""
+PAGE = Path(__file__).parents[2] / "docs" / "QUERY.md"
+
+
+def shown(language):
+    """The code of a language in docs/QUERY.md, block by block."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -47,20 +51,29 @@ def test_pandas_and_duckdb_read_each_run_once(mixed, tmp_path):
     assert counted.fetchall() == [("failed", 1), ("ok", 12)]
 
 
-def test_duckdb_asks_a_table_in_memory(mixed):
-    runs = ledger.read(mixed)
-    found = duckdb.sql("SELECT count(*), max(validation) FROM runs").fetchall()
-    assert found == [(13, 0.8)]
-    assert len(runs) == 13
+def test_what_the_docs_say_of_pandas_and_duckdb(mixed, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)  # where the store is ./store
+    for code in shown("python"):
+        exec(code, {})
+    out = capfd.readouterr().out
+    assert re.search(r"tinges +12.0 +0.79", out)  # pandas: those with an accuracy
+    assert re.search(r"tinges +│ +13 +│ +0.75", out)  # DuckDB: all
 
 
-def test_duckdb_reads_the_parts_of_a_store_itself(mixed, tmp_path):
-    found = duckdb.sql(WITHOUT_US.format(tmp_path / "store")).to_arrow_table()
+def test_what_the_docs_say_of_duckdb_without_us(mixed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (query,) = shown("sql")
     every = ledger.read(mixed)
-    assert found.select(ROW_SCHEMA.names).sort_by("key").equals(every)
+    found = duckdb.sql(query).to_arrow_table().select(ROW_SCHEMA.names)
+    assert found.sort_by("key").equals(every)
     compact(mixed)
     assert len(mixed.list("runs")) > 0  # merged ones stay for a while, and are not counted twice
-    assert len(duckdb.sql(WITHOUT_US.format(tmp_path / "store")).to_arrow_table()) == len(every)
+    assert len(duckdb.sql(query).to_arrow_table()) == len(every)
+    sweep(mixed, grace=0)
+    assert mixed.list("runs") == []
+    (early, _, late) = query.partition("['store/runs/*/*.parquet', ")
+    assert late
+    assert len(duckdb.sql(f"{early}[{late}").to_arrow_table()) == len(every)
 
 
 def test_csv_and_json_lines(mixed, tmp_path):
