@@ -16,11 +16,13 @@ from dass_ray.cli import (
     config,
     data,
     evaluate,
+    export,
     latency,
     predictor,
     replay,
     runs,
     search,
+    status,
     submit,
     teacher,
 )  # fmt: skip
@@ -44,7 +46,7 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
     collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    search.export, compare.compare, replay.record, replay.replay, runs.runs, runs.status,
+    export.export, compare.compare, replay.record, replay.replay, runs.runs, status.status,
     compact.compact, config.config,
 ):  # fmt: skip
     app.command()(command)
