@@ -14,11 +14,11 @@ import ray
 import torch
 
 from dass_ray import ledger
-from dass_ray.actors import board
+from dass_ray.actors import board, metrics
 from dass_ray.actors.limit import limited
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
-from dass_ray.actors.session import has_gpus
+from dass_ray.actors.session import check_fits, gets_gpus
 from dass_ray.config import Resources
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
@@ -69,10 +69,15 @@ class Shared:
 
 
 def demand(resources: Resources) -> dict[str, float]:
-    """What one KD task asks Ray for: a share of a GPU where there are some, else CPUs."""
-    if has_gpus():
-        return {"num_cpus": resources.cpus_per_run, "num_gpus": resources.gpus_per_run}
-    return {"num_cpus": resources.cpus_per_run}
+    """What one KD task asks Ray for: a share of a GPU where there are or will be some, or CPUs.
+
+    UserError where that is more than the cluster has.
+    """
+    asked = {"num_cpus": resources.cpus_per_run}
+    if gets_gpus():
+        asked["num_gpus"] = resources.gpus_per_run
+    check_fits(asked)
+    return asked
 
 
 def remote(
@@ -161,6 +166,9 @@ def distil_shard(
     ledger.commit(store, rows, retried=how.retried)
     for place in places:
         place.clear()
+    for done in rows:
+        metrics.observe("run_seconds", done.seconds, status=done.status)
+    metrics.store_retries()
     return Done(rows, seconds)
 
 

@@ -26,7 +26,7 @@ from dass_ray.actors import kd_worker
 from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.pool import WINDOW, bounded
 from dass_ray.actors.rows import failed
-from dass_ray.actors.session import slots
+from dass_ray.actors.session import room, slots
 from dass_ray.collect.attempts import MOST, Attempts
 from dass_ray.collect.materials import GIB, Materials
 from dass_ray.collect.shards import cut, target
@@ -116,7 +116,9 @@ class _Driver:
     pace: Pace = field(default_factory=Pace)
     broken: dict[str, str] = field(default_factory=dict)
     """Teachers whose students cannot be distilled, and why."""
-    asked_at: float = field(default_factory=time.monotonic)
+    asked_at: float = float("-inf")
+    room: int = 1
+    """Tasks at once when the cluster has grown, if it can."""
 
     def run(self, blocks: Iterable[Block]) -> None:
         """Until nothing is left to be done."""
@@ -162,7 +164,8 @@ class _Driver:
     def _window(self) -> int:
         if time.monotonic() - self.asked_at > SLOTS_S:
             self.asked_at, self.tally.slots = time.monotonic(), slots(self.demand)
-        return WINDOW * self.tally.slots
+            self.room = room(self.demand)
+        return WINDOW * self.room  # what waits makes an autoscaler start nodes
 
     def _idle(self) -> None:
         self.watcher.step(self.tally.done, self.tally.note())
