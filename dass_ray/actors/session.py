@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 import ray
-from ray._private.state import state  # what an autoscaler may start is nowhere public
 
 from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
 NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}
+MOST = {"CPU": "max_cpus", "GPU": "max_gpus"}
 WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Several workers share a node, so each gets one thread."""
 
@@ -88,14 +88,17 @@ def has_gpus() -> bool:
 
 def gets_gpus() -> bool:
     """Whether the cluster offers a GPU, or starts a node with one where a task asks for it."""
-    return bool(capacity().get("GPU", 0))
+    return bool(capacity()["GPU"])
 
 
 def capacity() -> dict[str, float]:
-    """Resources by Ray's names that the cluster has or, with an autoscaler, can grow to."""
+    """CPUs and GPUs that the cluster has or, with an autoscaler, can grow to.
+
+    Ray does not say what its autoscaler may start, so the head of such a cluster offers it as the
+    resources `max_cpus` and `max_gpus`: see cluster/aws.yaml.
+    """
     have = ray.cluster_resources()
-    most = state.get_max_resources_from_cluster_config() or {}
-    return {name: max(have.get(name, 0), most.get(name, 0)) for name in have.keys() | most.keys()}
+    return {name: max(have.get(name, 0), have.get(most, 0)) for name, most in MOST.items()}
 
 
 def slots(demand: dict[str, float]) -> int:
