@@ -71,11 +71,14 @@ class Shared:
 def demand(resources: Resources) -> dict[str, float]:
     """What one KD task asks Ray for: a share of a GPU where there are or will be some, or CPUs.
 
+    A whole GPU where the share is to be measured: see gpu_share.py.
+
     UserError where that is more than the cluster has.
     """
     asked = {"num_cpus": resources.cpus_per_run}
     if gets_gpus():
-        asked["num_gpus"] = resources.gpus_per_run
+        share = resources.gpus_per_run
+        asked["num_gpus"] = 1.0 if share == "auto" else share
     check_fits(asked)
     return asked
 

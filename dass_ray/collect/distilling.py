@@ -22,7 +22,7 @@ from ray.exceptions import (
 )
 
 from dass_ray import ledger
-from dass_ray.actors import kd_worker
+from dass_ray.actors import gpu_share, kd_worker
 from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.pool import WINDOW, bounded
 from dass_ray.actors.rows import failed
@@ -32,11 +32,12 @@ from dass_ray.collect.materials import GIB, Materials
 from dass_ray.collect.shards import cut, target
 from dass_ray.collect.tally import Log, Tally
 from dass_ray.collect.teaching import brief
-from dass_ray.config import StoreConfig
+from dass_ray.config import Resources, StoreConfig
+from dass_ray.data.card import read_card
 from dass_ray.errors import UserError
 from dass_ray.keys import KeySet
 from dass_ray.pace import Measured, Pace, load
-from dass_ray.plan import Block, missing
+from dass_ray.plan import Block, heaviest, missing
 from dass_ray.records import Run, RunRow
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
@@ -82,6 +83,7 @@ def distil(
     watcher.step(tally.done, "")
     if not left:
         return 0
+    demand |= _measured_share(config.resources, demand, store, missing(work.blocks(), done))
     materials = Materials(store, demand, config.resources.shared_gib * GIB)
     driver = _Driver(store, demand, rules, watcher, tally, materials)
     driver.run(missing(work.blocks(), done))
@@ -92,6 +94,16 @@ def distil(
             f"the workers' rows are not in {store.uri}: choose a store that all nodes share"
         )
     return tally.bad
+
+
+def _measured_share(
+    resources: Resources, demand: dict[str, float], store: Store, blocks: Iterable[Block]
+) -> dict[str, float]:
+    """The share of a GPU that the runs need, where it is to be measured."""
+    if resources.gpus_per_run != "auto" or "num_gpus" not in demand:
+        return {}
+    run = heaviest(blocks, lambda name: read_card(store, name).counts["train"])
+    return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
 
 
 def _done(store: Store, retried: bool) -> KeySet:
