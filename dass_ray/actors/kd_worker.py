@@ -14,7 +14,7 @@ import ray
 import torch
 
 from dass_ray import ledger
-from dass_ray.actors import board, metrics
+from dass_ray.actors import board
 from dass_ray.actors.limit import limited
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
@@ -34,6 +34,7 @@ from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Spec
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
+from dass_ray.store.retry import AGAIN
 
 RETRIES = 3  # of a task whose node or worker process was lost
 
@@ -53,10 +54,14 @@ class How:
 
 @dataclass(frozen=True)
 class Done:
-    """A shard whose rows are in the store, and the worker's time inside KD, in s."""
+    """A shard whose rows are in the store, the worker's time inside KD in s, and its retries.
+
+    store_retries: requests to the store that the worker has sent again since its last shard.
+    """
 
     rows: list[RunRow]
     kd_seconds: float
+    store_retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,10 +174,7 @@ def distil_shard(
     ledger.commit(store, rows, retried=how.retried)
     for place in places:
         place.clear()
-    for done in rows:
-        metrics.observe("run_seconds", done.seconds, status=done.status)
-    metrics.store_retries()
-    return Done(rows, seconds)
+    return Done(rows, seconds, AGAIN.take())
 
 
 @functools.cache

@@ -1,8 +1,11 @@
-"""What drivers, KD workers and scorers tell Ray's dashboard and Prometheus, as `ray_dass_ray_*`.
+"""What drivers and scorers tell Ray's dashboard and Prometheus, as `ray_dass_ray_*`.
 
 Ray adds the node, the process and the session to every figure, and `_total` to a counter's name. It
 knows a histogram's counts alone: its sum is made of the middles of the buckets (Ray 2.60), so that
 means are to be taken from the counters of seconds.
+
+KD workers tell the driver, and it the metrics: on GPUs Ray starts a process for each task, and
+Prometheus sees no growth in a counter that is born with its last value.
 """
 
 import functools
@@ -48,20 +51,16 @@ def put(name: str, value: float) -> None:
     _gauge(name).set(value)
 
 
-def observe(name: str, value: float, **tags: str) -> None:
-    """One more value of a histogram of HISTOGRAMS."""
-    _histogram(name).observe(value, tags)
-
-
 def run_ended(row: RunRow) -> None:
     """For the driver: one run has its row."""
     add("runs", status=row.status, dataset=row.dataset)
     add("kd_seconds", row.seconds, dataset=row.dataset)
+    _histogram("run_seconds").observe(row.seconds, {"status": row.status})
 
 
-def store_retries() -> None:
-    """What this process has sent to the store again since the last call."""
-    add("store_retries", AGAIN.take())
+def store_retries(of_worker: int = 0) -> None:
+    """What this process, and a worker, have sent to the store again since the last call."""
+    add("store_retries", AGAIN.take() + of_worker)
 
 
 def exported() -> set[str]:

@@ -22,7 +22,7 @@ from ray.exceptions import (
 )
 
 from dass_ray import ledger
-from dass_ray.actors import gpu_share, kd_worker
+from dass_ray.actors import gpu_share, kd_worker, metrics
 from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.pool import WINDOW, bounded
 from dass_ray.actors.rows import failed
@@ -208,6 +208,7 @@ class _Driver:
         seconds = np.array([row.seconds for row in well])
         self.pace.add(load(shard[0].recipe, images, flops), seconds)
         self.tally.add(rows, done.kd_seconds)
+        metrics.store_retries(done.store_retries)
         self.watcher.step(self.tally.done, self.tally.note())
         self._check_failures(rows)
 
