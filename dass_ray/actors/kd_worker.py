@@ -32,9 +32,8 @@ from dass_ray.models.weights import to_bytes
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Spec
-from dass_ray.store import open_store
+from dass_ray.store import open_store, retry
 from dass_ray.store.base import Store
-from dass_ray.store.retry import AGAIN
 
 RETRIES = 3  # of a task whose node or worker process was lost
 
@@ -174,7 +173,7 @@ def distil_shard(
     ledger.commit(store, rows, retried=how.retried)
     for place in places:
         place.clear()
-    return Done(rows, seconds, AGAIN.take())
+    return Done(rows, seconds, retry.AGAIN.take())
 
 
 @functools.cache
