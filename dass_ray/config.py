@@ -52,8 +52,10 @@ class Resources(Frozen):
 
     cpus_per_run: float = Field(default=1, gt=0)
     """CPUs of one distillation."""
-    gpus_per_run: float = Field(default=0.25, gt=0, le=1)
-    """Share of a GPU, so that several short runs fill one; unused where there is no GPU."""
+    gpus_per_run: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = 0.25
+    """Share of a GPU, so that several short runs fill one; unused where there is no GPU. auto: by
+    the memory of the largest student, measured on each type of GPU that the cluster has at the
+    beginning; a teacher then gets a whole GPU. Smaller GPUs that join later need a number."""
     scorers: int | None = Field(default=None, ge=1)
     """Actors that score candidates; by default one for each GPU, or else each CPU."""
     shared_gib: float = Field(default=4.0, gt=0)

@@ -107,6 +107,8 @@ def test_each_recipe_has_its_own_presets():
         ("limits.parameters=5", "unknown key 'limits.parameters'; did you mean 'params'?"),
         ("verify.tops=5", "unknown key 'verify.tops'; did you mean 'top'?"),
         ("resources.gpu_per_run=1", "did you mean 'gpus_per_run'?"),
+        ("resources.gpus_per_run=2", "resources.gpus_per_run"),
+        ("resources.gpus_per_run=some", "resources.gpus_per_run"),
         ("space.width=[1]", "unknown key 'space.width'; did you mean 'widths'?"),
         ("kd=papers", "no recipe is called 'papers'; known: micro, paper"),
         ("kd.preset=[paper]", "no recipe is called"),

@@ -20,7 +20,7 @@ from dass_ray.actors import board
 from dass_ray.actors.limit import limited
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
-from dass_ray.actors.session import has_gpus
+from dass_ray.actors.session import check_fits, gets_gpus
 from dass_ray.config import Resources
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
@@ -34,7 +34,7 @@ from dass_ray.models.weights import to_bytes
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Spec
-from dass_ray.store import open_store
+from dass_ray.store import open_store, retry
 from dass_ray.store.base import Store
 
 LOG = logging.getLogger(__name__)
@@ -57,10 +57,14 @@ class How:
 
 @dataclass(frozen=True)
 class Done:
-    """A shard whose rows are in the store, and the worker's time inside KD, in s."""
+    """A shard whose rows are in the store, the worker's time inside KD in s, and its retries.
+
+    store_retries: requests to the store that the worker has sent again since its last shard.
+    """
 
     rows: list[RunRow]
     kd_seconds: float
+    store_retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,18 @@ class Shared:
 
 
 def demand(resources: Resources) -> dict[str, float]:
-    """What one KD task asks Ray for: a share of a GPU where there are some, else CPUs."""
-    if has_gpus():
-        return {"num_cpus": resources.cpus_per_run, "num_gpus": resources.gpus_per_run}
-    return {"num_cpus": resources.cpus_per_run}
+    """What one KD task asks Ray for: a share of a GPU where there are or will be some, or CPUs.
+
+    A whole GPU where the share is to be measured: see gpu_share.py.
+
+    UserError where that is more than the cluster has.
+    """
+    asked = {"num_cpus": resources.cpus_per_run}
+    if gets_gpus():
+        share = resources.gpus_per_run
+        asked["num_gpus"] = 1.0 if share == "auto" else share
+    check_fits(asked)
+    return asked
 
 
 def remote(
@@ -165,7 +177,7 @@ def distil_shard(
     ledger.commit(store, rows, retried=how.retried)
     for place in places:
         place.clear()
-    return Done(rows, seconds)
+    return Done(rows, seconds, retry.AGAIN.take())
 
 
 @functools.cache

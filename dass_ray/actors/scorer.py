@@ -10,8 +10,9 @@ import numpy as np
 import ray
 import torch
 
+from dass_ray.actors import metrics
 from dass_ray.actors.kd_worker import device
-from dass_ray.actors.session import has_gpus, slots
+from dass_ray.actors.session import check_fits, has_gpus, room, slots
 from dass_ray.config import Resources
 from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
@@ -56,7 +57,11 @@ class Scorer:
         if support != self.support:
             self.readapt(support)
         found = self.scorer.score(specs)
-        self.seconds += time.monotonic() - started
+        spent = time.monotonic() - started
+        self.seconds += spent
+        metrics.add("scored", len(specs))
+        metrics.add("score_seconds", spent)
+        metrics.store_retries()
         return found
 
     def spent(self) -> tuple[float, float]:
@@ -75,7 +80,11 @@ def count(resources: Resources, batches: int) -> int:
 
     UserError where the cluster has no CPU, or no GPU, for each, which would wait for ever.
     """
-    most = min(slots({"num_cpus": CPUS + 2 * TRIAL_CPUS}), slots(_demand()))
+    on_cpus = {"num_cpus": CPUS + 2 * TRIAL_CPUS}
+    check_fits(on_cpus)
+    most = room(on_cpus)
+    if has_gpus():  # no more nodes with GPUs are started for the minutes that scoring takes
+        most = min(most, slots(_demand()))
     if resources.scorers is not None and resources.scorers > most:
         raise UserError(
             f"{resources.scorers} scorers need a CPU (and a GPU, where there are some) each: "
@@ -110,8 +119,10 @@ def started(
     actors = [
         actor.remote(uri, predictor, teacher, precision) for _ in range(count(resources, batches))
     ]
+    metrics.put("scorers", len(actors))
     try:
         yield actors
     finally:
+        metrics.put("scorers", 0)
         for handle in actors:
             ray.kill(handle)

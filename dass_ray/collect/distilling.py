@@ -22,21 +22,22 @@ from ray.exceptions import (
 )
 
 from dass_ray import ledger
-from dass_ray.actors import kd_worker
+from dass_ray.actors import gpu_share, kd_worker, metrics
 from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.pool import WINDOW, bounded
 from dass_ray.actors.rows import failed
-from dass_ray.actors.session import slots
+from dass_ray.actors.session import room, slots
 from dass_ray.collect.attempts import MOST, Attempts
 from dass_ray.collect.materials import GIB, Materials
 from dass_ray.collect.shards import cut, target
 from dass_ray.collect.tally import Log, Tally
 from dass_ray.collect.teaching import brief
-from dass_ray.config import StoreConfig
+from dass_ray.config import Resources, StoreConfig
+from dass_ray.data.card import read_card
 from dass_ray.errors import UserError
 from dass_ray.keys import KeySet
 from dass_ray.pace import Measured, Pace, load
-from dass_ray.plan import Block, missing
+from dass_ray.plan import Block, heaviest, missing
 from dass_ray.records import Run, RunRow
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
@@ -82,6 +83,7 @@ def distil(
     watcher.step(tally.done, "")
     if not left:
         return 0
+    demand |= _measured_share(config.resources, demand, store, missing(work.blocks(), done))
     materials = Materials(store, demand, config.resources.shared_gib * GIB)
     driver = _Driver(store, demand, rules, watcher, tally, materials)
     driver.run(missing(work.blocks(), done))
@@ -92,6 +94,16 @@ def distil(
             f"the workers' rows are not in {store.uri}: choose a store that all nodes share"
         )
     return tally.bad
+
+
+def _measured_share(
+    resources: Resources, demand: dict[str, float], store: Store, blocks: Iterable[Block]
+) -> dict[str, float]:
+    """The share of a GPU that the runs need, where it is to be measured."""
+    if resources.gpus_per_run != "auto" or "num_gpus" not in demand:
+        return {}
+    run = heaviest(blocks, lambda name: read_card(store, name).counts["train"])
+    return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
 
 
 def _done(store: Store, retried: bool) -> KeySet:
@@ -116,7 +128,9 @@ class _Driver:
     pace: Pace = field(default_factory=Pace)
     broken: dict[str, str] = field(default_factory=dict)
     """Teachers whose students cannot be distilled, and why."""
-    asked_at: float = field(default_factory=time.monotonic)
+    asked_at: float = float("-inf")
+    room: int = 1
+    """Tasks at once when the cluster has grown, if it can."""
 
     def run(self, blocks: Iterable[Block]) -> None:
         """Until nothing is left to be done."""
@@ -162,7 +176,8 @@ class _Driver:
     def _window(self) -> int:
         if time.monotonic() - self.asked_at > SLOTS_S:
             self.asked_at, self.tally.slots = time.monotonic(), slots(self.demand)
-        return WINDOW * self.tally.slots
+            self.room = room(self.demand)
+        return WINDOW * self.room  # what waits makes an autoscaler start nodes
 
     def _idle(self) -> None:
         self.watcher.step(self.tally.done, self.tally.note())
@@ -193,6 +208,7 @@ class _Driver:
         seconds = np.array([row.seconds for row in well])
         self.pace.add(load(shard[0].recipe, images, flops), seconds)
         self.tally.add(rows, done.kd_seconds)
+        metrics.store_retries(done.store_retries)
         self.watcher.step(self.tally.done, self.tally.note())
         self._check_failures(rows)
 

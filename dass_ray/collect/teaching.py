@@ -6,7 +6,7 @@ import ray
 
 from dass_ray.actors import board, kd_worker
 from dass_ray.actors.pool import WINDOW, bounded
-from dass_ray.actors.session import slots
+from dass_ray.actors.session import room
 from dass_ray.config import CollectConfig
 from dass_ray.data.builtin import resolve
 from dass_ray.kd.teachers import TeacherPlan, find_card
@@ -32,7 +32,7 @@ def plans(config: CollectConfig) -> list[TeacherPlan]:
 def train(config: CollectConfig, watcher: Watcher) -> Taught:
     """Trains what is missing; near chance or not. UserError for an unknown data set."""
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
-    room = WINDOW * slots(demand)
+    window = WINDOW * room(demand)
     wanted, epochs = [], 0
     for name in dict.fromkeys(config.datasets):  # writes built-in sets, and fails before any work
         data = resolve(store, name)
@@ -52,7 +52,7 @@ def train(config: CollectConfig, watcher: Watcher) -> Taught:
     for (name, plan), result in bounded(
         ((name, plan) for name, plan, card in wanted if not card),
         lambda item: submit(store.uri, *item, shared),
-        room,
+        window,
         idle,
     ):
         if isinstance(result, Exception):

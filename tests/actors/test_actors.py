@@ -8,7 +8,7 @@ import ray
 
 from dass_ray.actors import board, kd_worker
 from dass_ray.actors.pool import bounded
-from dass_ray.actors.session import _check, has_gpus, ray_session, slots
+from dass_ray.actors.session import _check, check_fits, has_gpus, ray_session, room, slots
 from dass_ray.config import Resources
 from dass_ray.errors import UserError
 
@@ -89,9 +89,11 @@ def test_demand_and_slots_follow_the_cluster():
     demand = kd_worker.demand(Resources(cpus_per_run=1))
     assert ("num_gpus" in demand) == has_gpus()
     assert slots({"num_cpus": 1.0}) == cpus
-    assert slots({"num_cpus": 0.5}) == 2 * cpus
+    assert slots({"num_cpus": 0.5}) == room({"num_cpus": 0.5}) == 2 * cpus
+    assert slots({"num_cpus": 10.0 * cpus}) == 1  # as before the nodes are back
+    check_fits({"num_cpus": cpus})
     with pytest.raises(UserError, match=r"more than the cluster has: lower resources"):
-        slots({"num_cpus": 10.0 * cpus})
+        check_fits({"num_cpus": 10.0 * cpus})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:port"])

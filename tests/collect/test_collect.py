@@ -1,10 +1,16 @@
 """Collecting with a real Ray: what fails becomes rows, and the rest is done."""
 
+import re
+import time
+import urllib.request
+
 import pytest
+import ray
 
 from dass_ray import ledger, plan
-from dass_ray.actors import kd_worker
+from dass_ray.actors import kd_worker, metrics
 from dass_ray.collect import collect
+from dass_ray.collect.tally import SHOWN
 from dass_ray.config import CollectConfig
 from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
@@ -102,6 +108,24 @@ def test_poison_becomes_rows_and_the_rest_is_done(sets, monkeypatch):
         if key not in {row.key for row in after if row.status == "diverged"}
     }  # fmt: skip
     assert set(parts) < set(sets.list("runs"))  # what failed is still there
+
+
+def test_prometheus_sees_what_was_done(sets):
+    """Ray's own endpoint on the node, which Prometheus reads."""
+    collect(config(sets, students=2))
+    (node,) = ray.nodes()
+    url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    ours = "runs_total", "kd_seconds_total", "run_seconds_bucket", *SHOWN
+    wanted, deadline = {f"ray_dass_ray_{name}" for name in ours}, time.monotonic() + 120
+    assert wanted <= metrics.exported()
+    while missing := wanted - set(re.findall(r"^\w+", read(url), re.MULTILINE)):
+        assert time.monotonic() < deadline, missing
+        time.sleep(0.5)  # Ray tells what is new every 10 s
+
+
+def read(url):
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return answer.read().decode()
 
 
 def test_recipes_and_seeds(sets):

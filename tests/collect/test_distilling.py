@@ -1,5 +1,7 @@
 """What the driver makes of each end of a task; no Ray is started."""
 
+from types import SimpleNamespace
+
 import pytest
 from ray.exceptions import (
     NodeDiedError,
@@ -9,11 +11,13 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from dass_ray import ledger
+from dass_ray import ledger, plan
 from dass_ray.actors.kd_worker import Done, How
+from dass_ray.collect import distilling
 from dass_ray.collect.attempts import MOST
 from dass_ray.collect.distilling import Rules, _Driver
 from dass_ray.collect.tally import Tally
+from dass_ray.config import Resources
 from dass_ray.errors import UserError
 from dass_ray.watch import Silent
 
@@ -108,3 +112,27 @@ def test_a_share_of_failures_stops(statuses, stops):
         return
     with pytest.raises(UserError, match=r"^3 of the first \d+ runs failed or diverged"):
         found._ended(RUNS[: len(statuses)], Done(rows(*statuses), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "demand", "found"),
+    [
+        ("auto", {"num_cpus": 1.0, "num_gpus": 1.0}, {"num_gpus": 0.125}),
+        ("auto", {"num_cpus": 1.0}, {}),
+        (0.25, {"num_cpus": 1.0, "num_gpus": 0.25}, {}),
+    ],
+)
+def test_the_share_of_a_gpu_is_measured_where_it_is_to_be(monkeypatch, asked, demand, found):
+    measured = []
+    monkeypatch.setattr(distilling, "read_card", lambda _store, _name: card(66))
+    monkeypatch.setattr(
+        distilling.gpu_share, "measured", lambda *given: measured.append(given) or 0.125
+    )
+    resources = Resources(gpus_per_run=asked)
+    share = distilling._measured_share(resources, demand, Memory(), plan.blocks_of(RUNS))
+    assert share == found
+    assert [one[1].spec for one in measured] == [str(TINY.teacher)] * len(found)
+
+
+def card(images):
+    return SimpleNamespace(counts={"train": images})

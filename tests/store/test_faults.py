@@ -116,6 +116,15 @@ def test_trouble_without_end_is_one_line(uri, direct, proxy, patient, monkeypatc
     assert direct.get("a") == BODY
 
 
+def test_what_is_sent_again_is_counted(uri, proxy):
+    store = open_store(uri)
+    retry.AGAIN.take()
+    proxy.fault = some("503", "PUT", 6)  # boto3 sends three times more by itself, then we do
+    store.put("a", BODY)
+    assert retry.AGAIN.take() == 6
+    assert retry.AGAIN.take() == 0
+
+
 def test_waiting_is_bounded(uri, proxy, monkeypatch):
     store = open_store(uri)
     proxy.fault = lambda *_: "503"
