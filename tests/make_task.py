@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from dass_ray.data.card import DatasetCard
-from dass_ray.data.dataset import UNLABELLED, Dataset, Split, load_dataset, write_dataset
+from dass_ray.data.dataset import Dataset, Split, load_dataset, write_dataset
+from dass_ray.data.source import UNLABELLED
 from dass_ray.models.resnet import seeded
 
 from .make import CLASSES, TINY

@@ -15,13 +15,12 @@ from dass_ray.data import naming, parts
 from dass_ray.data.card import DatasetCard, find_card, read_card, stored_names
 from dass_ray.data.fingerprint import fingerprint, leaked
 from dass_ray.data.resize import resize
+from dass_ray.data.source import UNLABELLED
 from dass_ray.data.splits import SPLITS
 from dass_ray.data.statistics import channel_statistics
 from dass_ray.errors import UserError
 from dass_ray.store.base import Store
 
-UNLABELLED = -1
-"""The label of training images without one: students are distilled on them, nothing else."""
 SIZES = range(2, 1025)  # px; PyTorch cannot shrink to 1, and a part has to hold many images
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dass_ray.data.dataset import UNLABELLED
+from dass_ray.data.source import UNLABELLED
 from dass_ray.kd.losses import attention, decoupled, dist, hints, logits, relational
 from dass_ray.kd.losses.stages import middle, pairs
 from dass_ray.models.staged import Outputs
