@@ -54,9 +54,9 @@ Weight = Annotated[float, Field(ge=0, exclude_if=lambda weight: weight == 0)]
 
 
 class Losses(Frozen):
-    """Weights of the KD losses; the loss is their sum. A loss that is not named has none.
+    """Weights of the KD losses, which are summed. A loss that is not named has none.
 
-    Sources and formulas stand in the module of each, below kd/losses/.
+    See docs/DISTILLATION.md.
     """
 
     logits: Weight = 0.0
@@ -68,7 +68,7 @@ class Losses(Frozen):
     attention: Weight = 0.0
     """Where the maps at the stages' ends are strong (Zagoruyko & Komodakis, 2017)."""
     hints: Weight = 0.0
-    """The map at the middle stage's end, through a 1x1 convolution (FitNets, Romero et al.)."""
+    """The middle stage's end, through a 1x1 convolution (FitNets, Romero et al., 2015)."""
     relational: Weight = 0.0
     """Distances and angles among the images of a batch (RKD, Park et al., 2019)."""
 

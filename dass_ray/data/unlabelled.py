@@ -34,9 +34,7 @@ def import_unlabelled(
         found = read_unlabelled(source.expanduser().absolute(), known.card.classes)
         splits, skipped = decode(found, known.image_size, skip_corrupt, on_progress)
     pixels, labels = (torch.from_numpy(array) for array in splits["train"])
-    train = Split(
-        torch.cat([known.train.images, pixels]), torch.cat([known.train.labels, labels])
-    )
+    train = Split(torch.cat([known.train.images, pixels]), torch.cat([known.train.labels, labels]))
     return write_dataset(
         store,
         name,
