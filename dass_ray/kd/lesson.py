@@ -37,7 +37,7 @@ class Lesson:
     """
 
     def __init__(
-        self, student: ResNet, teacher: ResNet, labels: SoftLabels, dataset: Dataset,
+        self, student: ResNet, teacher: Staged, labels: SoftLabels, dataset: Dataset,
         recipe: KDRecipe, seed: int,
     ) -> None:  # fmt: skip
         self.student, self.teacher, self.recipe = student, teacher.eval(), recipe

@@ -1,9 +1,9 @@
-"""What distillation sees of a network, of whatever family.
+"""What distillation sees of a teacher or student, of whatever family.
 
 Letters: B images, C channels, H and W a map's size, K classes.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from torch import Tensor
 
@@ -11,8 +11,8 @@ from torch import Tensor
 class Outputs(NamedTuple):
     """What a network makes of images.
 
-    logits: [B, K]; stages: the map [B, C, H, W] at the end of each stage, the last one that which
-    the head sees. C, H and W differ from stage to stage, and C from network to network.
+    logits: [B, K]; stages: the map [B, C, H, W] at the end of each stage, one at least, the last of
+    which the head sees. C, H and W differ from stage to stage, and may from network to network.
     """
 
     logits: Tensor
@@ -24,4 +24,8 @@ class Staged(Protocol):
 
     def outputs(self, x: Tensor) -> Outputs:
         """Logits and stages' ends of normalised images [B, 3, H, W], in one forward pass."""
+        ...
+
+    def eval(self) -> Self:
+        """The network in evaluation mode, as a module's `eval`."""
         ...
