@@ -9,6 +9,7 @@ from rich.console import Console
 from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
+from dass_ray.errors import UserError
 from dass_ray.store import open_store
 
 app = typer.Typer(no_args_is_help=True, help="Import images into the store; list what is there.")
@@ -41,12 +42,13 @@ def import_(
     validation/ and test/), Parquet in the Hugging Face image convention, or an npz archive with
     x_train and y_train. Splits that are missing are taken from train, 15% each, by class.
 
-    With --unlabelled-beside, students of NAME are also distilled on images that have no label;
-    --size and --seed have no say, since DATASET has both.
+    With --unlabelled-beside, students of NAME are also distilled on images that have no label.
     """
     from dass_ray.data.importers import import_images  # noqa: PLC0415 - torch takes a second
     from dass_ray.data.unlabelled import import_unlabelled  # noqa: PLC0415
 
+    if unlabelled_beside is not None and size is not None:
+        raise UserError("leave --size out: unlabelled images get the size of those beside them")
     console, opened = Console(), open_store(store_uri(store))
     with Bars(console) as bars:
         bars.phase("reading images", 0)

@@ -101,7 +101,10 @@ def test_what_is_wrong_is_said(store, known, pile, tmp_path):
 
 def test_the_command(store, known, pile):
     words = ["data", "import", "more", str(pile), "--unlabelled-beside", "pets"]
-    result = CliRunner().invoke(app, [*words, "--store", store.uri])
+    words += ["--store", store.uri]
+    with pytest.raises(UserError, match="leave --size out"):
+        CliRunner().invoke(app, [*words, "--size", "9"], catch_exceptions=False)
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert "more: 3 classes, 8 px, 14 train, 6 validation, 3 test images" in result.output
     assert "train images without a label: 5" in result.output
