@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-OTHERS = 8.0  # beta, as in most of the paper's CIFAR-100 experiments; alpha, of the true class, is 1
+OTHERS = 8.0  # beta of most of the paper's CIFAR-100 experiments; alpha, of the true class, is 1
 
 
 def loss(ours: Tensor, theirs: Tensor, labels: Tensor, temperature: float) -> Tensor:
