@@ -37,7 +37,8 @@ def train(config: CollectConfig, watcher: Watcher) -> Taught:
     for name in dict.fromkeys(config.datasets):  # writes built-in sets, and fails before any work
         data = resolve(store, name)
         wanted += [(name, plan, find_card(store, plan.id(data))) for plan in plans(config)]
-        epochs += len(plans(config)) * config.teacher.epochs_for(len(data.train))
+        labelled = data.card.counts["train"] - data.card.unlabelled
+        epochs += len(plans(config)) * config.teacher.epochs_for(labelled)
     watcher.phase("training teachers (epochs)", epochs)
     shared, submit = board.start(), kd_worker.remote(kd_worker.train_teacher, demand)
     cards = {(name, plan): card for name, plan, card in wanted if card}

@@ -15,6 +15,7 @@ from dass_ray.data import naming, parts
 from dass_ray.data.card import DatasetCard, find_card, read_card, stored_names
 from dass_ray.data.fingerprint import fingerprint, leaked
 from dass_ray.data.resize import resize
+from dass_ray.data.source import UNLABELLED
 from dass_ray.data.splits import SPLITS
 from dass_ray.data.statistics import channel_statistics
 from dass_ray.errors import UserError
@@ -25,7 +26,10 @@ SIZES = range(2, 1025)  # px; PyTorch cannot shrink to 1, and a part has to hold
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels. images: uint8 [N,3,H,W]; labels: int64 [N], indices of classes."""
+    """Images and labels. images: uint8 [N,3,H,W]; labels: int64 [N], indices of classes.
+
+    In a train split a label may be UNLABELLED.
+    """
 
     images: Tensor
     labels: Tensor
@@ -50,7 +54,8 @@ class Dataset:
     """A whole data set in memory.
 
     `card` says what is in the store; after `resized` it still does, and `image_size` says what is
-    here. mean, std: float32 [3], of the train split's channels scaled to [0,1].
+    here. mean, std: float32 [3], of the channels, scaled to [0,1], of the train split's labelled
+    images: unlabelled ones, which may come later, leave the teacher's inputs as they are.
     """
 
     card: DatasetCard
@@ -63,7 +68,7 @@ class Dataset:
     @classmethod
     def of(cls, card: DatasetCard, splits: Mapping[str, Split]) -> Self:
         """The data set of a card and the splits `train`, `validation` and `test`."""
-        mean, std = channel_statistics(splits["train"].images)
+        mean, std = channel_statistics(_labelled(splits["train"]).images)
         return cls(card, splits["train"], splits["validation"], splits["test"], mean, std)
 
     @property
@@ -75,6 +80,11 @@ class Dataset:
     def splits(self) -> dict[str, Split]:
         """The three splits by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def labelled(self) -> Self:
+        """The data set without its unlabelled images; this very object if it has none."""
+        train = _labelled(self.train)
+        return self if train is self.train else replace(self, train=train)
 
     def to(self, device: torch.device | str) -> Self:
         """The same data set on a device."""
@@ -96,6 +106,11 @@ class Dataset:
             return self
         splits = {k: Split(resize(s.images, size), s.labels) for k, s in self.splits.items()}
         return self.of(self.card, splits)
+
+
+def _labelled(split: Split) -> Split:
+    some = split.labels != UNLABELLED
+    return split if some.all() else Split(split.images[some], split.labels[some])
 
 
 def write_dataset(
@@ -133,6 +148,7 @@ def write_dataset(
         },
         source=source,
         skipped=skipped,
+        unlabelled=int((splits["train"].labels == UNLABELLED).sum()),
         leaked=leaked({split: splits[split].images for split in SPLITS}),
     )
     for split in SPLITS:
@@ -197,5 +213,6 @@ def _check(splits: Mapping[str, Split], classes: Sequence[str]) -> None:
                 f"images are square, of one size from {SIZES[0]} to {SIZES[-1]} px in all splits, "
                 f"but {name} has {tuple(split.images.shape[2:])}"
             )
-        if not 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(classes):
+        labels = (_labelled(split) if name == "train" else split).labels
+        if not ((labels >= 0) & (labels < len(classes))).all():
             raise UserError(f"{name} has labels outside 0..{len(classes) - 1}; renumber them")

@@ -1,6 +1,7 @@
 """Import of images from outside into the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,23 +41,16 @@ def import_images(
 
     Raises UserError for whatever is wrong with the source; the store is then as it was.
     """
-    stored_name(name)
-    if is_built_in(name):
-        raise UserError(f"{name!r} is the name of a built-in data set; choose another name")
+    check_new(name)
     if image_size is not None and image_size not in SIZES:
         raise UserError(f"images of {image_size} px: choose {SIZES[0]} to {SIZES[-1]} px")
     if seed < 0:
         raise UserError(f"seed {seed} is negative; choose 0 or more")
-    try:
+    with readable(source):
         found = recognise(source.expanduser().absolute())
         check_enough(found.classes, {split: raw.labels for split, raw in found.splits.items()})
         size = image_size or _natural_size(found)
-        splits, skipped = _decode(found, size, skip_corrupt, on_progress)
-    except OSError as error:
-        raise UserError(
-            f"cannot read {error.filename or source}: {error.strerror or error}; "
-            "repair that and import again"
-        ) from None
+        splits, skipped = decode(found, size, skip_corrupt, on_progress)
     labels = {split: some for split, (_, some) in splits.items()}
     check_same_classes(found.classes, labels)
     check_enough(found.classes, labels)
@@ -70,6 +64,25 @@ def import_images(
         found.description + note,
         skipped=skipped,
     )
+
+
+def check_new(name: str) -> None:
+    """UserError for what cannot be the name of an imported data set."""
+    stored_name(name)
+    if is_built_in(name):
+        raise UserError(f"{name!r} is the name of a built-in data set; choose another name")
+
+
+@contextmanager
+def readable(source: Path) -> Iterator[None]:
+    """A UserError where a file of the source cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot read {error.filename or source}: {error.strerror or error}; "
+            "repair that and import again"
+        ) from None
 
 
 def recognise(source: Path) -> Source:
@@ -93,10 +106,13 @@ def _natural_size(source: Source) -> int:
     return side if side is not None and not sides else NATURAL_MAX
 
 
-def _decode(
+def decode(
     source: Source, size: int, skip_corrupt: bool, on_progress: Progress | None
 ) -> tuple[dict[str, tuple[Pixels, Labels]], int]:
-    """The pixels and labels of each split, and how many unreadable images were left out."""
+    """The pixels and labels of each split, and how many unreadable images were left out.
+
+    UserError for unreadable images that are not to be left out.
+    """
     total = sum(len(raw.labels) for raw in source.splits.values())
     done = 0
 

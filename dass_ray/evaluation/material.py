@@ -54,7 +54,7 @@ class Material:
     def zero_cost(self, watcher: Watcher, clock: Clock) -> tuple[Floats, Floats]:
         """All scores of `catalogue.SCORES` for all students [N, S], and seconds for each [S]."""
         data = resolve(self.store, self.task.card.dataset)
-        data = data.resized(self.task.card.space.image_size)
+        data = data.resized(self.task.card.space.image_size).labelled()
         order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))
         chosen = order[: self.images]
         images = normalise(data.train.images[chosen], data.mean, data.std)

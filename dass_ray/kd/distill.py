@@ -1,14 +1,12 @@
 """Distilling one student from its teacher: one run."""
 
-import functools
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from dass_ray.data.dataset import Dataset
 from dass_ray.kd.checkpoint import Checkpoints
-from dass_ray.kd.losses import distillation
+from dass_ray.kd.lesson import Lesson
 from dass_ray.kd.train import OnEpoch, accuracy, train
 from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import SoftLabels
@@ -42,17 +40,12 @@ def distil(
 
     labels: `soft_labels(teacher, dataset, recipe)`; teacher and data set on one device.
     """
-    device = dataset.train.images.device
     net = student(spec, teacher, recipe, seed)
-    if device.type == "cpu":  # where narrow convolutions take 4 to 11% less time in this format
+    if dataset.train.images.device.type == "cpu":  # narrow convolutions take 4 to 11% less time
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    of_view = functools.lru_cache(maxsize=1)(lambda view: labels.logits[view].to(device))
-
-    def loss(view: int, chosen: Tensor, ours: Tensor, truth: Tensor) -> Tensor:
-        return distillation(ours, of_view(view)[chosen].float(), truth, recipe)
-
+    lesson = Lesson(net, teacher, labels, dataset, recipe, seed)
     trained = train(
-        net, dataset, recipe, loss, seed=seed, views=len(labels.logits),
+        lesson.learner, dataset, recipe, lesson.loss, seed=seed, views=len(labels.logits),
         checkpoints=checkpoints, on_epoch=on_epoch,
     )  # fmt: skip
     test = accuracy(net, dataset, dataset.test) if trained.status == "ok" else None

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dass_ray.models.staged import Outputs
 from dass_ray.space import Space, Spec
 
 
@@ -65,14 +66,30 @@ class ResNet(nn.Module):
         """The last stage's activation map: [B, 3, H, W] -> [B, C, H', W']."""
         x = F.relu(self.bn(self.stem(x)))
         for stage in self.stages:
-            for block in stage:  # type: ignore[attr-defined] # a ModuleList is iterable
-                x = block(x)
+            x = _through(stage, x)
         return x
+
+    def outputs(self, x: Tensor) -> Outputs:
+        """Logits [B, K] and the stages' ends of images [B, 3, H, W]."""
+        x, ends = F.relu(self.bn(self.stem(x))), []
+        for stage in self.stages:
+            x = _through(stage, x)
+            ends.append(x)
+        return Outputs(self._logits(x), tuple(ends))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits: [B, 3, H, W] -> [B, K]."""
-        out: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
+        return self._logits(self.features(x))
+
+    def _logits(self, features: Tensor) -> Tensor:
+        out: Tensor = self.head(features.mean(dim=(2, 3)))
         return out
+
+
+def _through(stage: nn.Module, x: Tensor) -> Tensor:
+    for block in stage:  # type: ignore[attr-defined] # a ModuleList is iterable
+        x = block(x)
+    return x
 
 
 def seeded(space: Space, spec: Spec, classes: int, seed: int) -> ResNet:

@@ -144,7 +144,7 @@ class TaskEncoder:
         return normalise(pixels, data.mean, data.std), labels
 
     def _pixels(self, n: int) -> tuple[Tensor, Tensor]:
-        train = self._dataset.train
+        train = self._dataset.labelled().train
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:n]
         chosen = order.to(train.images.device)
         return train.images[chosen], train.labels[chosen]

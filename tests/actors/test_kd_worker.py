@@ -8,10 +8,12 @@ import torch
 from dass_ray import ledger
 from dass_ray.actors import kd_worker
 from dass_ray.actors.kd_worker import How
+from dass_ray.actors.packed import PackedData
 from dass_ray.errors import UserError
 from dass_ray.kd import distill
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan
+from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run
 from dass_ray.store import open_store
 
@@ -60,6 +62,19 @@ def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
     assert len({path.split("/")[1] for path in seen}) == 3  # kept until the rows are durable
     assert store.list("checkpoints") == []
     assert not store.list("students")
+
+
+def test_losses_precision_and_unlabelled_images_reach_the_run(home):
+    store, card, (_, teacher, _) = home
+    data = PackedData.of(make_task.with_unlabelled(make_task.dataset()))
+    changed = {"losses": {"logits": 1, "hints": 2, "relational": 1}, "precision": "bfloat16"}
+    recipe = KDRecipe(**KD.model_dump() | changed)
+    labels = kd_worker.make_soft_labels(recipe, data, teacher)
+    assert labels.logits.shape == (2, 106, 3)
+    some = [Run(teacher=card, spec=SPECS[1], recipe=recipe, seed=0)]
+    (row,) = kd_worker.distil_shard(store.uri, some, data, teacher, labels).rows
+    assert (row.status, row.key) == ("ok", some[0].key)
+    assert KDRecipe.model_validate_json(row.recipe) == recipe
 
 
 def test_weights_are_kept_where_asked(home):
