@@ -90,7 +90,8 @@ class Materials:
             return self.data(self.store.uri, card.dataset, card.space.image_size)
         if key == teacher:
             return self.teacher(self.store.uri, card)
-        return self.labels(run.recipe, self.held[data].ref, self.held[teacher].ref)
+        refs = self.held[data].ref, self.held[teacher].ref
+        return self.labels(self.store.uri, card, run.recipe, *refs)
 
     def _sizes(self, run: Run) -> dict[Hashable, int]:
         """Keys of data, teacher and soft labels, in this order, and bytes of each."""

@@ -67,6 +67,11 @@ class Dataset:
         return cls(card, splits["train"], splits["validation"], splits["test"], mean, std)
 
     @property
+    def device(self) -> torch.device:
+        """Where statistics and labels are, and what is computed."""
+        return self.mean.device
+
+    @property
     def image_size(self) -> int:
         """Side of the images in memory, px."""
         return self.train.images.shape[-1]

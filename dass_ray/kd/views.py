@@ -41,17 +41,21 @@ class SoftLabels:
 
 
 @torch.no_grad()
-def soft_labels(teacher: nn.Module, dataset: Dataset, recipe: KDRecipe) -> SoftLabels:
+def soft_labels(
+    teacher: nn.Module, dataset: Dataset, recipe: KDRecipe, image_size: int | None = None
+) -> SoftLabels:
     """Runs the teacher, in eval mode, once over every view that the recipe will show.
 
-    The data set and the teacher must be on the same device.
+    The data set and the teacher must be on the same device. image_size: of the students in px,
+    where the teacher sees the same views in another size.
     """
     teacher.eval()
+    side = dataset.image_size
     n = len(dataset.train)
     shown = min(recipe.views, recipe.epochs_for(n))
     out = []
     for v in range(shown):
-        draws = view(dataset, recipe, v)
+        draws = view(dataset, recipe, v).scaled(side, image_size or side)
         parts = torch.arange(n, device=dataset.train.images.device).split(EVAL_BATCH)
         logits = [teacher(batch(dataset, draws, part)).half().cpu() for part in parts]
         out.append(torch.cat(logits))

@@ -1,0 +1,31 @@
+"""Networks from elsewhere, as data: how one is built, and what it takes. No torch."""
+
+from typing import Any
+
+from pydantic import Field
+
+from dass_ray.frozen import Frozen, content_hash
+
+SOURCE = r"^(transformers|timm|torchvision):[A-Za-z0-9_.-]+$|^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
+Channels = tuple[float, float, float]
+
+
+class Network(Frozen):
+    """A torch module by name. The same fields are a setting (`network.source=...`) and card."""
+
+    source: str = Field(pattern=SOURCE)
+    """`transformers:<model type>`, `timm:<name>`, `torchvision:<name>`, or an import path
+    `package.module:callable`, which is called with the arguments alone."""
+    arguments: dict[str, Any] = Field(default={})
+    """Keywords of the configuration, the model or the callable; anything that JSON can hold."""
+    image_size: int | None = Field(default=None, ge=8, le=1024)
+    """Side of the images that it takes, px; None: as the data set is stored."""
+    mean: Channels | None = None
+    std: Channels | None = None
+    """Of its normalisation, for channels scaled to [0, 1]; None: the data set's own."""
+
+    outputs: tuple[int, ...] | None = None
+    """Which of its outputs are the data set's classes, in their order; None: all, in this order."""
+
+    def __hash__(self) -> int:
+        return hash(content_hash(self))
