@@ -81,18 +81,18 @@ def list_(store: StoreUri = None) -> None:
     """List the teachers in the store."""
     from dass_ray.kd.teachers import list_teachers  # noqa: PLC0415 - torch takes a second
 
-    shown = table("id", "data set", "space", "network", "valid.", "test", "seconds", "", folded="")
+    shown = table("id", "data set", "space", "valid.", "test", "seconds", "", folded="")
     for card in list_teachers(open_store(store_uri(store), write=False)):
-        note = "[red]near chance" if card.near_chance else ""
+        note = _network(card) + ("[red]near chance" if card.near_chance else "")
         shown.add_row(
-            card.id, card.dataset, card.space.name, _network(card), f"{card.validation:.1%}",
+            card.id, card.dataset, card.space.name, f"{card.validation:.1%}",
             f"{card.test:.1%}", f"{card.seconds:.0f}", note,
         )  # fmt: skip
     Console().print(shown)
 
 
 def _network(card: TeacherCard) -> str:
-    return card.foreign.network.source if card.foreign else "the space's largest"
+    return f"{card.foreign.network.source} " if card.foreign else ""
 
 
 def _told(card: TeacherCard) -> str:

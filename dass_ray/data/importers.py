@@ -13,6 +13,8 @@ from dass_ray.data.labels import check_enough, check_same_classes
 from dass_ray.data.naming import is_built_in, stored_name
 from dass_ray.data.npz import read_npz
 from dass_ray.data.parquet import parquet_files, read_parquet
+from dass_ray.data.saved import HUB, is_saved, read_hub, read_saved
+from dass_ray.data.shards import expand, is_shards, read_shards, tar_files
 from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Source, Unreadable
 from dass_ray.data.splits import SPLITS, carve
 from dass_ray.errors import UserError
@@ -24,14 +26,14 @@ Progress = Callable[[int, int], None]  # images done, images in all
 def import_images(
     store: Store,
     name: str,
-    source: Path,
+    source: str | Path,
     *,
     image_size: int | None = None,
     seed: int = 0,
     skip_corrupt: bool = False,
     on_progress: Progress | None = None,
 ) -> DatasetCard:
-    """Import an image folder, Parquet files or an npz archive (see folder, parquet, npz .py).
+    """Import images and labels from outside: see `recognise`.
 
     image_size: side in px; by default the images' own, if all are square, of one size and at most
     64, otherwise 64. seed: of the validation and test splits that the source lacks, see
@@ -48,7 +50,7 @@ def import_images(
     if seed < 0:
         raise UserError(f"seed {seed} is negative; choose 0 or more")
     try:
-        found = recognise(source.expanduser().absolute())
+        found = recognise(str(source))
         check_enough(found.classes, {split: raw.labels for split, raw in found.splits.items()})
         size = image_size or _natural_size(found)
         splits, skipped = _decode(found, size, skip_corrupt, on_progress)
@@ -72,19 +74,36 @@ def import_images(
     )
 
 
-def recognise(source: Path) -> Source:
-    """Read a source as what it is; UserError if it is nothing that can be imported."""
-    if not source.exists():
-        raise UserError(f"there is no {source}; check the path")
-    if source.is_dir():
-        return read_parquet(source) if parquet_files(source) else read_folder(source)
+def recognise(source: str) -> Source:
+    """Read a source as what it is; UserError if it is nothing that can be imported.
+
+    `hf:NAME`; tar shards (shards.py), also several at once; Parquet (parquet.py); npz (npz.py); a
+    folder of `save_to_disk` (saved.py), of Parquet, of shards, or of images (folder.py).
+    """
+    if source.startswith(HUB):
+        return read_hub(source.removeprefix(HUB))
+    path = Path(source).expanduser().absolute()
+    if is_shards(source) and not path.is_dir():
+        return read_shards(expand(str(path)), str(path))
+    if not path.exists():
+        raise UserError(f"there is no {path}; check the path")
+    if path.is_dir():
+        return _recognise_folder(path)
     readers = {".parquet": read_parquet, ".npz": read_npz}
-    if source.suffix.lower() not in readers:
+    if path.suffix.lower() not in readers:
         raise UserError(
-            f"{source} cannot be imported: give an image folder (unpack archives first), "
-            "a Parquet file or folder, or an npz archive"
+            f"{path} cannot be imported: give an image folder (unpack archives first), a "
+            "folder of save_to_disk, Parquet, an npz archive, tar shards or hf:NAME"
         )
-    return readers[source.suffix.lower()](source)
+    return readers[path.suffix.lower()](path)
+
+
+def _recognise_folder(folder: Path) -> Source:
+    if is_saved(folder):
+        return read_saved(folder)
+    if shards := tar_files(folder):
+        return read_shards(shards, str(folder))
+    return read_parquet(folder) if parquet_files(folder) else read_folder(folder)
 
 
 def _natural_size(source: Source) -> int:

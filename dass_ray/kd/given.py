@@ -37,7 +37,7 @@ class Given:
                 f"{self.where} is taken for weights of the space's largest network, which has no "
                 "network settings; name the network, and give the file with --weights"
             )
-        return self.network and Network.parse(self.network.model_dump() | by, "the settings")
+        return self.network and Network.parse({**self.network.model_dump(), **by}, "the settings")
 
 
 def read(source: str, weights: Path | None, classes: Sequence[str]) -> Given:
