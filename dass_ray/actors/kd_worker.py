@@ -137,7 +137,7 @@ def train_teacher(
 
 def load_data(uri: str, name: str, size: int) -> PackedData:
     """A data set of the store, resized to `size` px."""
-    return PackedData.of(resolve(_store(uri), name).resized(size))
+    return PackedData.of(resolve(_store(uri), name).resized(size), uri)
 
 
 def load_teacher(uri: str, card: TeacherCard) -> ResNet:

@@ -10,6 +10,7 @@ from dass_ray.data.card import DatasetCard
 from dass_ray.data.dataset import SIZES, Split, write_dataset
 from dass_ray.data.folder import read_folder
 from dass_ray.data.labels import check_enough, check_same_classes
+from dass_ray.data.mapped import zeros
 from dass_ray.data.naming import is_built_in, stored_name
 from dass_ray.data.npz import read_npz
 from dass_ray.data.parquet import parquet_files, read_parquet
@@ -20,6 +21,7 @@ from dass_ray.data.splits import SPLITS, carve
 from dass_ray.errors import UserError
 from dass_ray.store.base import Store
 
+_ROWS = 4096  # images copied at a time
 Progress = Callable[[int, int], None]  # images done, images in all
 
 
@@ -131,8 +133,8 @@ def _decode(
         pixels, failures = raw.pixels(size, on_image)
         labels = raw.labels
         if failures:
-            rows = [failure.row for failure in failures]
-            pixels, labels = np.delete(pixels, rows, axis=0), np.delete(labels, rows)
+            rows = np.delete(np.arange(len(labels)), [failure.row for failure in failures])
+            pixels, labels = _taken(pixels, rows), labels[rows]
         splits[split] = pixels, labels
         unreadable += failures
     if unreadable and not skip_corrupt:
@@ -149,13 +151,21 @@ def _corrupt(unreadable: list[Unreadable], total: int) -> UserError:
     )
 
 
+def _taken(pixels: Pixels, rows: Labels) -> Pixels:
+    """Some of the images, few at a time, in a file where they are many."""
+    out: Pixels = zeros((len(rows), *pixels.shape[1:]), torch.uint8).numpy()
+    for start in range(0, len(rows), _ROWS):
+        out[start : start + _ROWS] = pixels[rows[start : start + _ROWS]]
+    return out
+
+
 def _with_carved(
     splits: dict[str, tuple[Pixels, Labels]], missing: list[str], seed: int
 ) -> dict[str, Split]:
     if missing:
         pixels, labels = splits.pop("train")
         for split, rows in carve(labels, missing, seed).items():
-            splits[split] = pixels[rows], labels[rows]
+            splits[split] = _taken(pixels, rows), labels[rows]
     return {
         split: Split(torch.from_numpy(pixels), torch.from_numpy(labels))
         for split, (pixels, labels) in splits.items()

@@ -36,7 +36,7 @@ def train_teacher(
 ) -> Teacher:
     """Trains the space's largest network from scratch on a data set of the space's image size."""
     net = seeded(space, space.teacher, len(dataset.card.classes), seed)
-    net.to(dataset.train.images.device)
+    net.to(dataset.device)
 
     def loss(_view: int, _chosen: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)

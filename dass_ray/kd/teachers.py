@@ -109,7 +109,7 @@ def import_into(
     _check_head(state, classes, where)
     net = ResNet(space, space.teacher, classes)
     load_into(net, state, where)
-    net.to(dataset.train.images.device).eval()
+    net.to(dataset.device).eval()
     right = {name: accuracy(net, dataset, dataset.splits[name]) for name in ("validation", "test")}
     teacher = Teacher(net, Trained(), right["validation"], right["test"])
     parts = (fingerprint(state), dataset.card.fingerprint, content_hash(space))

@@ -29,7 +29,8 @@ def home(tmp_path_factory):
     card = kd_worker.train_teacher(store.uri, "tinges", TeacherPlan(TINY, TEACH, 0))
     data = kd_worker.load_data(store.uri, "tinges", TINY.image_size)
     teacher = kd_worker.load_teacher(store.uri, card)
-    return store, card, (data, teacher, kd_worker.make_soft_labels(KD, data, teacher))
+    labels = kd_worker.make_soft_labels(store.uri, card, KD, data, teacher)
+    return store, card, (data, teacher, labels)
 
 
 def runs(card, seed):
