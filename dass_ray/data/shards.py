@@ -147,4 +147,5 @@ def _open(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path) as tar:
             yield tar
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(f"cannot read {path} as a tar file ({error}); fetch it again") from None
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise UserError(f"cannot read {path} as a tar file ({reason}); fetch it again") from None

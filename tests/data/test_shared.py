@@ -52,7 +52,7 @@ def test_a_damaged_one_is_told_and_leaves_nothing(store, tmp_path, monkeypatch):
     monkeypatch.setenv(IN_MEMORY, "0")
     part = next(path for path in store.list("datasets") if "validation" in path)
     store.delete(part)
-    with pytest.raises(UserError, match="is damaged: .* is missing"):
+    with pytest.raises(UserError, match=r"is damaged: .* is missing"):
         load_dataset(store, "tinges")
     folders = [path.name for path in tmp_path.glob("dass_ray-*/*") if path.is_dir()]
     assert all(name.endswith(".part") for name in folders)
