@@ -94,11 +94,13 @@ class ImportConfig(StoreConfig):
     """A teacher that was trained elsewhere: what it knows, and how its proxy is distilled."""
 
     dataset: str
+    """Name of the data set that it knows."""
     space: SpaceField = MICRO
+    """Space of its students: a preset (micro, paper), or one of your own."""
     network: Mapping[str, Any] = Field(default={})
-    """Fields of `network.Network` that the source does not tell."""
+    """Fields of a Network that the source does not tell."""
     teacher: TeacherField = TEACHERS["micro"]
-    """Recipe of the proxy: see `kd.foreign_teachers`."""
+    """Recipe by which the proxy of a network from elsewhere is distilled."""
 
 
 Choosing = Literal["top", "diverse", "front", "improvement"]

@@ -21,8 +21,9 @@ class Network(Frozen):
     image_size: int | None = Field(default=None, ge=8, le=1024)
     """Side of the images that it takes, px; None: as the data set is stored."""
     mean: Channels | None = None
-    std: Channels | None = None
     """Of its normalisation, for channels scaled to [0, 1]; None: the data set's own."""
+    std: Channels | None = None
+    """The same of the standard deviation."""
 
     outputs: tuple[int, ...] | None = None
     """Which of its outputs are the data set's classes, in their order; None: all, in this order."""
