@@ -1,8 +1,9 @@
 """Networks from elsewhere, as data: how one is built, and what it takes. No torch."""
 
+import re
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dass_ray.frozen import Frozen, content_hash
 
@@ -13,7 +14,7 @@ Channels = tuple[float, float, float]
 class Network(Frozen):
     """A torch module by name. The same fields are a setting (`network.source=...`) and card."""
 
-    source: str = Field(pattern=SOURCE)
+    source: str
     """`transformers:<model type>`, `timm:<name>`, `torchvision:<name>`, or an import path
     `package.module:callable`, which is called with the arguments alone."""
     arguments: dict[str, Any] = Field(default={})
@@ -27,6 +28,15 @@ class Network(Frozen):
 
     outputs: tuple[int, ...] | None = None
     """Which of its outputs are the data set's classes, in their order; None: all, in this order."""
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_name(cls, source: str) -> str:
+        if not re.fullmatch(SOURCE, source):
+            raise ValueError(
+                "name it as in transformers:resnet, timm:resnet18, torchvision:resnet18 or mine:Net"
+            )
+        return source
 
     def __hash__(self) -> int:
         return hash(content_hash(self))

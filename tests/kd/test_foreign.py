@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from dass_ray.config import TeacherConfig
 from dass_ray.errors import UserError
 from dass_ray.kd import foreign as module
 from dass_ray.kd.foreign import ForeignNet, completed, flops, foreign, seen_by
@@ -28,6 +29,13 @@ def test_a_module_by_import_path():
     assert foreign(changed(source="tests.kd.make_foreign:tiles"), 3)(
         torch.zeros(1, 3, 12, 12)
     ).shape
+
+
+def test_a_source_that_is_no_name():
+    with pytest.raises(
+        UserError, match=r"network.source: .*name it as in transformers:resnet, timm"
+    ):
+        TeacherConfig.parse({"dataset": "d", "network": {"source": "resnet"}}, "the settings")
 
 
 def test_fresh_weights_leave_the_random_state_alone():
