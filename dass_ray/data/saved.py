@@ -4,6 +4,7 @@ Their files are Arrow streams, so that pyarrow reads the folders and no other pa
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ def read_hub(name: str) -> Source:
     except ModuleNotFoundError:
         raise UserError("hf: names need another package: `pip install 'dass-ray[hf]'`") from None
     where, _, configuration = name.partition("@")
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells each of its retries
     try:
         found = datasets.load_dataset(where, configuration or None)
     except Exception as error:  # many kinds, of a library that changes them
