@@ -15,6 +15,7 @@ from dass_ray.config import (
     CollectConfig,
     CompareConfig,
     EvaluateConfig,
+    ImportConfig,
     MetaTrainConfig,
     RecordConfig,
     SearchConfig,
@@ -28,6 +29,7 @@ from dass_ray.space import PRESETS, Space
 COMMANDS: dict[str, type[StoreConfig]] = {
     "search": SearchConfig,
     "teacher train": TeacherConfig,
+    "teacher import": ImportConfig,
     "collect": CollectConfig,
     "meta-train": MetaTrainConfig,
     "evaluate": EvaluateConfig,

@@ -36,11 +36,10 @@ def dataset(size=8, seed=0, **changed):
 
 
 def with_unlabelled(data, count=40, seed=9):
-    """The same data set with other pictures, without labels, among its training images."""
+    """The same data set with other pictures, without labels, behind its training images."""
     more = pictures(count, data.image_size, seed).images
-    images = torch.cat([more[:10], data.train.images, more[10:]])
-    labels = torch.full((len(images),), UNLABELLED)
-    labels[10 : 10 + len(data.train)] = data.train.labels
+    images = torch.cat([data.train.images, more])
+    labels = torch.cat([data.train.labels, torch.full((count,), UNLABELLED)])
     return Dataset.of(data.card, data.splits | {"train": Split(images, labels)})
 
 

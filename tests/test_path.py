@@ -299,7 +299,7 @@ BAD = {
     ),
     "nothing given": (("search",), "'dataset' is missing: write it in the config"),
     "missing source": (("data", "import", "x", "nothing"), "nothing; check the path"),
-    "unreadable weights": (("teacher", "import", "bars", "task.yaml"), "safetensors"),
+    "unreadable weights": (("teacher", "import", "task.yaml", "-d", "bars"), "safetensors"),
 }  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def measure(uri: str, run: Run) -> Memory:
     try:
         data = kd_worker.load_data(uri, card.dataset, card.space.image_size)
         teacher = kd_worker.load_teacher(uri, card).to(kd_worker.device())
-        labels = kd_worker.make_soft_labels(recipe, data, teacher).unpack()
+        labels = kd_worker.make_soft_labels(uri, card, recipe, data, teacher).unpack()
         images = data.unpack().to(kd_worker.device())
         distil(Spec.parse(run.spec), teacher, labels, images, recipe, run.seed)
     except torch.OutOfMemoryError:

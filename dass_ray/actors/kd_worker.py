@@ -25,6 +25,7 @@ from dass_ray.config import Resources
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
+from dass_ray.kd import foreign_teachers
 from dass_ray.kd.checkpoint import StoreCheckpoints, under_way
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
@@ -114,8 +115,10 @@ def _store(uri: str) -> Store:
 
 
 @functools.lru_cache(maxsize=1)
-def _dataset(uri: str, name: str, size: int) -> Dataset:
-    return resolve(_store(uri), name).resized(size).to(device())
+def _dataset(uri: str, name: str, size: int | None) -> Dataset:
+    """size: in px; None as stored."""
+    stored = resolve(_store(uri), name)
+    return stored.resized(size or stored.image_size).to(device())
 
 
 def train_teacher(
@@ -128,30 +131,38 @@ def train_teacher(
 
     progress: handle of a `board.Board` that is told after every epoch, by the teacher's identity.
     """
-    store, data = _store(uri), _dataset(uri, dataset, plan.space.image_size)
+    store, own = _store(uri), plan.network is None
+    data = _dataset(uri, dataset, plan.space.image_size if own else None)
     identity = plan.id(data)
     if card := find_card(store, identity):
         return card
-    checkpoints = StoreCheckpoints(store, identity)
-    card = train_into(
-        store, plan, data, checkpoints=checkpoints, on_epoch=board.teller(progress, identity)
-    )
-    checkpoints.clear()
+    tell = board.teller(progress, identity)
+    kept = StoreCheckpoints(store, identity), StoreCheckpoints(store, f"{identity}-proxy")
+    if own:
+        card = train_into(store, plan, data, checkpoints=kept[0], on_epoch=tell)
+    else:
+        card = foreign_teachers.train_into(store, plan, data, checkpoints=kept, on_epoch=tell)
+    for checkpoints in kept:
+        checkpoints.clear()
     return card
 
 
 def load_data(uri: str, name: str, size: int) -> PackedData:
     """A data set of the store, resized to `size` px."""
-    return PackedData.of(resolve(_store(uri), name).resized(size))
+    return PackedData.of(resolve(_store(uri), name).resized(size), uri)
 
 
 def load_teacher(uri: str, card: TeacherCard) -> ResNet:
-    """A teacher of the store, on the host."""
+    """A teacher of the store, or the proxy of one from elsewhere, on the host."""
     return load_net(_store(uri), card)
 
 
-def make_soft_labels(recipe: KDRecipe, data: PackedData, teacher: ResNet) -> PackedLabels:
-    """The teacher's logits on the recipe's fixed views."""
+def make_soft_labels(
+    uri: str, card: TeacherCard, recipe: KDRecipe, data: PackedData, teacher: ResNet
+) -> PackedLabels:
+    """The teacher's logits on the recipe's fixed views; those of one from elsewhere are its own."""
+    if card.foreign:
+        return PackedLabels.of(foreign_teachers.labels_of(_store(uri), card, recipe, device()))
     return PackedLabels.of(soft_labels(teacher.to(device()), data.unpack().to(device()), recipe))
 
 

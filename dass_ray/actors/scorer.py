@@ -20,6 +20,7 @@ from dass_ray.kd.teachers import load_net
 from dass_ray.predictor import checkpoint
 from dass_ray.predictor.memory import keep_freed_memory
 from dass_ray.predictor.scorer import DTYPES, Scored, TaskScorer
+from dass_ray.predictor.tasks import foreign_logits
 from dass_ray.records import TeacherCard
 from dass_ray.space import Spec, Specs
 from dass_ray.store import open_store
@@ -46,7 +47,9 @@ class Scorer:
         data = None
         if found.net.encodings.sees_images:
             data = load_dataset(store, teacher.dataset).resized(self.space.image_size).to(device())
-        self.scorer = TaskScorer(found, net, teacher.validation, data, DTYPES[precision])
+        soft = foreign_logits(store, teacher, found.net.encodings)
+        soft = None if soft is None else soft.to(device())
+        self.scorer = TaskScorer(found, net, teacher.scored_as, data, DTYPES[precision], soft)
 
     def score(self, specs: Specs, support: Support = ()) -> Scored:
         """Scores students [N, S, D] by the predictor adapted to the teacher and to the support.

@@ -1,6 +1,5 @@
 """`dass-ray data`: data sets into the store, and what is there."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Import images into the store; list
 @app.command("import")
 def import_(
     name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
-    source: Annotated[Path, typer.Argument(help="Image folder, Parquet file or folder, or npz.")],
+    source: Annotated[str, typer.Argument(help="Folder, Parquet, npz, tar shards or hf:NAME.")],
     store: StoreUri = None,
     size: Annotated[
         int | None,
@@ -39,8 +38,10 @@ def import_(
     """Import images with their classes.
 
     SOURCE is a folder with one folder of images for each class (optionally below train/,
-    validation/ and test/), Parquet in the Hugging Face image convention, or an npz archive with
-    x_train and y_train. Splits that are missing are taken from train, 15% each, by class.
+    validation/ and test/), a folder that `save_to_disk` of Hugging Face's datasets wrote, Parquet
+    in its image convention, hf:NAME of its hub, an npz archive with x_train and y_train, or tar
+    shards as webdataset has them ("shards/train-{0000..0009}.tar"). Splits that are missing are
+    taken from train, 15% each, by class.
 
     With --unlabelled-beside, students of NAME are also distilled on images that have no label.
     """

@@ -13,6 +13,7 @@ from dass_ray.actors import kd_worker
 from dass_ray.actors.pool import Later
 from dass_ray.cost import cost
 from dass_ray.data.card import DatasetCard, read_card
+from dass_ray.data.mapped import is_large
 from dass_ray.records import Run
 from dass_ray.store.base import Store
 
@@ -90,7 +91,8 @@ class Materials:
             return self.data(self.store.uri, card.dataset, card.space.image_size)
         if key == teacher:
             return self.teacher(self.store.uri, card)
-        return self.labels(run.recipe, self.held[data].ref, self.held[teacher].ref)
+        refs = self.held[data].ref, self.held[teacher].ref
+        return self.labels(self.store.uri, card, run.recipe, *refs)
 
     def _sizes(self, run: Run) -> dict[Hashable, int]:
         """Keys of data, teacher and soft labels, in this order, and bytes of each."""
@@ -98,9 +100,10 @@ class Materials:
         space, n = card.space, counts["train"]
         pixels = 3 * space.image_size**2
         params = int(cost(space, space.pack([space.teacher]), len(card.classes)).params[0])
+        held = sum(counts.values()) * (pixels + 8)
         shown = min(run.recipe.views, run.recipe.epochs_for(n))
         return {
-            ("data", card.dataset, space.image_size): sum(counts.values()) * (pixels + 8),
+            ("data", card.dataset, space.image_size): 0 if is_large(held) else held,
             ("teacher", card.id): 4 * params,
             ("labels", card.id, run.recipe): 2 * shown * n * len(card.classes),
         }

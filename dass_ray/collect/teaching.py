@@ -9,7 +9,7 @@ from dass_ray.actors.pool import WINDOW, bounded
 from dass_ray.actors.session import room
 from dass_ray.config import CollectConfig
 from dass_ray.data.builtin import resolve
-from dass_ray.kd.teachers import TeacherPlan, find_card
+from dass_ray.kd.teachers import TeacherPlan, epochs_of, find_card
 from dass_ray.records import TeacherCard
 from dass_ray.store import open_store
 from dass_ray.watch import Watcher
@@ -26,7 +26,7 @@ class Taught:
 def plans(config: CollectConfig) -> list[TeacherPlan]:
     """The teachers that each data set gets."""
     seeds = dict.fromkeys(config.teacher_seeds)
-    return [TeacherPlan(config.space, config.teacher, seed) for seed in seeds]
+    return [TeacherPlan(config.space, config.teacher, seed, config.network) for seed in seeds]
 
 
 def train(config: CollectConfig, watcher: Watcher) -> Taught:
@@ -37,12 +37,11 @@ def train(config: CollectConfig, watcher: Watcher) -> Taught:
     for name in dict.fromkeys(config.datasets):  # writes built-in sets, and fails before any work
         data = resolve(store, name)
         wanted += [(name, plan, find_card(store, plan.id(data))) for plan in plans(config)]
-        labelled = data.card.counts["train"] - data.card.unlabelled
-        epochs += len(plans(config)) * config.teacher.epochs_for(labelled)
+        epochs += sum(plan.epochs(data) for plan in plans(config))
     watcher.phase("training teachers (epochs)", epochs)
     shared, submit = board.start(), kd_worker.remote(kd_worker.train_teacher, demand)
     cards = {(name, plan): card for name, plan, card in wanted if card}
-    before, problems = sum(len(card.curve) for card in cards.values()), []
+    before, problems = sum(map(epochs_of, cards.values())), []
 
     def idle() -> None:
         newest = ray.get(shared.read.remote())

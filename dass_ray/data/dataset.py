@@ -4,7 +4,7 @@ A data set is a card and Parquet parts with the decoded pixels. The card is writ
 set exists if and only if its card does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -14,7 +14,9 @@ from torch import Tensor
 from dass_ray.data import naming, parts
 from dass_ray.data.card import DatasetCard, find_card, read_card, stored_names
 from dass_ray.data.fingerprint import fingerprint, leaked
-from dass_ray.data.resize import resize
+from dass_ray.data.mapped import is_large
+from dass_ray.data.resize import resize, resize_into
+from dass_ray.data.shared import Content, shared
 from dass_ray.data.source import UNLABELLED
 from dass_ray.data.splits import SPLITS
 from dass_ray.data.statistics import channel_statistics
@@ -28,7 +30,7 @@ SIZES = range(2, 1025)  # px; PyTorch cannot shrink to 1, and a part has to hold
 class Split:
     """Images and labels. images: uint8 [N,3,H,W]; labels: int64 [N], indices of classes.
 
-    In a train split a label may be UNLABELLED.
+    In a train split the last labels may be UNLABELLED.
     """
 
     images: Tensor
@@ -44,9 +46,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def to(self, device: torch.device | str) -> "Split":
-        """The same split on a device."""
-        return Split(self.images.to(device), self.labels.to(device))
+    def to(self, device: torch.device | str, images: torch.device | str | None = None) -> "Split":
+        """The same split on a device; images: the device of those, if it is another one."""
+        return Split(self.images.to(images or device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,36 @@ class Dataset:
         return cls(card, splits["train"], splits["validation"], splits["test"], mean, std)
 
     @property
+    def device(self) -> torch.device:
+        """Where statistics and labels are, and what is computed."""
+        return self.mean.device
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the images lie in files that are paged in as they are needed: see mapped.py."""
+        return is_large(sum(split.images.nbytes for split in self.splits.values()))
+
+    @property
     def image_size(self) -> int:
         """Side of the images in memory, px."""
         return self.train.images.shape[-1]
+
+    def _resized_for_all(self, size: int) -> Self:
+        """Resized once for all processes of this node."""
+
+        def fill(content: Content) -> None:
+            for name, split in self.splits.items():
+                resize_into(split.images, content[name][0])
+                content[name][1][:] = split.labels
+
+        return self.mapped(self.card, size, fill)
+
+    @classmethod
+    def mapped(cls, card: DatasetCard, size: int, fill: Callable[[Content], None]) -> Self:
+        """The data set over files of this node, which `fill` writes if nobody has yet."""
+        found = shared(f"{card.fingerprint[:32]}-{size}", card.counts, size, fill)
+        splits = {name: Split(*found.content[name]) for name in SPLITS}
+        return cls(card, **splits, mean=found.mean, std=found.std)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -87,12 +116,16 @@ class Dataset:
         return self if train is self.train else replace(self, train=train)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same data set on a device."""
+        """The same data set on a device; the images of a large one stay on the host.
+
+        What is computed with them goes to the device batch by batch.
+        """
+        images = torch.device("cpu") if self.is_large else device
         return replace(
             self,
-            train=self.train.to(device),
-            validation=self.validation.to(device),
-            test=self.test.to(device),
+            train=self.train.to(device, images),
+            validation=self.validation.to(device, images),
+            test=self.test.to(device, images),
             mean=self.mean.to(device),
             std=self.std.to(device),
         )
@@ -104,13 +137,16 @@ class Dataset:
         """
         if size == self.image_size:
             return self
+        if self.is_large and self.image_size == self.card.image_size:
+            return self._resized_for_all(size)
         splits = {k: Split(resize(s.images, size), s.labels) for k, s in self.splits.items()}
         return self.of(self.card, splits)
 
 
 def _labelled(split: Split) -> Split:
-    some = split.labels != UNLABELLED
-    return split if some.all() else Split(split.images[some], split.labels[some])
+    """A view of the images in front of the unlabelled ones."""
+    count = int((split.labels != UNLABELLED).sum())
+    return split if count == len(split) else Split(split.images[:count], split.labels[:count])
 
 
 def write_dataset(
@@ -168,13 +204,19 @@ def load_dataset(store: Store, name: str) -> Dataset:
     content than the card says.
     """
     card = read_card(store, name)
-    try:
-        content = {
-            split: parts.read(store, card.parts[split], card.counts[split], card.image_size)
-            for split in SPLITS
-        }
+    size = card.image_size
+
+    def fill(content: Content) -> None:
+        for split in SPLITS:
+            parts.read_into(store, card.parts[split], *content[split])
         if fingerprint(card.classes, content) != card.fingerprint:
             raise parts.Damaged("its content does not have the fingerprint on the card")
+
+    try:
+        if is_large(sum(card.counts.values()) * 3 * size**2):
+            return Dataset.mapped(card, size, fill)
+        content = {split: parts.empty(card.counts[split], size) for split in SPLITS}
+        fill(content)
     except parts.Damaged as error:
         raise UserError(
             f"data set {card.name!r} in the store is damaged: {error}; "

@@ -15,7 +15,7 @@ from dass_ray.store.base import Store
 def import_unlabelled(
     store: Store,
     name: str,
-    source: Path,
+    source: str | Path,
     beside: str,
     *,
     skip_corrupt: bool = False,
@@ -31,7 +31,7 @@ def import_unlabelled(
     check_new(name)
     known = resolve(store, beside)
     with readable(source):
-        found = read_unlabelled(source.expanduser().absolute(), known.card.classes)
+        found = read_unlabelled(Path(source).expanduser().absolute(), known.card.classes)
         splits, skipped = decode(found, known.image_size, skip_corrupt, on_progress)
     pixels, labels = (torch.from_numpy(array) for array in splits["train"])
     train = Split(torch.cat([known.train.images, pixels]), torch.cat([known.train.labels, labels]))

@@ -1,7 +1,5 @@
 """What a student is told in every step of its distillation. Letters: B images, K classes."""
 
-import functools
-
 import torch
 from torch import Tensor, nn
 
@@ -41,10 +39,8 @@ class Lesson:
         recipe: KDRecipe, seed: int,
     ) -> None:  # fmt: skip
         self.student, self.teacher, self.recipe = student, teacher.eval(), recipe
-        self.device = dataset.train.images.device
-        self._of_view = functools.lru_cache(maxsize=1)(
-            lambda index: labels.logits[index].to(self.device)
-        )
+        self.device = dataset.device
+        self._logits = labels.on(self.device)
         self.regressor = self._regressor(dataset, seed) if recipe.losses.hints else None
 
     @property
@@ -61,7 +57,7 @@ class Lesson:
     def _theirs(self, shown: Shown) -> Outputs:
         stages = self.recipe.losses.of_stages
         ends = self._outputs(self.teacher, shown.images).stages if stages else ()
-        return Outputs(self._of_view(shown.view)[shown.chosen].float(), ends)
+        return Outputs(self._logits(shown.view, shown.chosen), ends)
 
     def _outputs(self, net: Staged, images: Tensor) -> Outputs:
         """In the recipe's precision; what comes out is float32."""

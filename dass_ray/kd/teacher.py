@@ -39,7 +39,7 @@ def train_teacher(
     Unlabelled images are left out.
     """
     net = seeded(space, space.teacher, len(dataset.card.classes), seed)
-    net.to(dataset.train.images.device)
+    net.to(dataset.device)
 
     def loss(net: nn.Module, shown: Shown) -> Tensor:
         return F.cross_entropy(

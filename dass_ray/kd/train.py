@@ -94,7 +94,7 @@ def _epoch(
     """One pass in an order drawn from (seed, epoch); returns the mean loss."""
     net.train()
     draws = view(dataset, recipe, index)
-    total = torch.zeros((), device=dataset.train.images.device)
+    total = torch.zeros((), device=dataset.device)
     order = _order(len(dataset.train), recipe, seed, epoch).to(total.device)
     for chosen in order.split(recipe.batch_size):
         images, labels = batch(dataset, draws, chosen), dataset.train.labels[chosen]
@@ -136,6 +136,6 @@ def accuracy(net: nn.Module, dataset: Dataset, split: Split) -> float:
     right = torch.zeros((), dtype=torch.long, device=split.labels.device)
     parts = zip(split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH), strict=True)
     for images, labels in parts:
-        logits = net(normalise(images, dataset.mean, dataset.std))
+        logits = net(normalise(images.to(dataset.device), dataset.mean, dataset.std))
         right += (logits.argmax(dim=1) == labels).sum()
     return float(right) / len(split)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from torch import Tensor
 
 from dass_ray.cost import cost
 from dass_ray.data.dataset import Dataset
@@ -33,6 +34,7 @@ class TaskScorer:
     """A predictor adapted to one teacher, whose validation accuracy in [0, 1] is known.
 
     dataset: of the teacher's image size and on its device; needed where `encodings.sees_images`.
+    soft: see TaskEncoder.
     """
 
     def __init__(
@@ -42,10 +44,11 @@ class TaskScorer:
         accuracy: float,
         dataset: Dataset | None = None,
         dtype: torch.dtype = torch.float32,
+        soft: Tensor | None = None,
     ) -> None:
         self.predictor, self.teacher = predictor, teacher.eval()
         self.encoder = TaskEncoder(
-            self.teacher, accuracy, predictor.space, predictor.net.encodings, dataset
+            self.teacher, accuracy, predictor.space, predictor.net.encodings, dataset, soft=soft
         )
         self.adapted = predictor.adapted(self.encoder.task)
         if dtype != torch.float32:
