@@ -8,11 +8,12 @@ import signal
 import time
 
 import pytest
+import ray
 import torch
 
 from dass_ray.actors import kd_worker
 from dass_ray.kd.views import SoftLabels
-from dass_ray.store import local
+from dass_ray.store import disk, local
 
 from ..make import KD, TEACH, TINY
 
@@ -89,6 +90,19 @@ def dying_labels(folder):
         return _make_soft_labels(*args)
 
     return make
+
+
+def full_disk(nodes):
+    """`distil_shard` for which the store's disk is full on some nodes: its writes meet ENOSPC."""
+
+    def shard(*args):
+        if ray.get_runtime_context().get_node_id() not in nodes:
+            return _distil_shard(*args)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(disk, "open", lambda *_: open("/dev/full", "wb"), raising=False)
+            return _distil_shard(*args)
+
+    return shard
 
 
 def deadly(folder, session):

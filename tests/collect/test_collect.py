@@ -191,6 +191,19 @@ def test_a_task_that_cannot_be_shared(sets, monkeypatch):
     assert [row.dataset for row in rows(sets)] == ["bars"] * 3
 
 
+def test_a_disk_that_is_full_everywhere_ends_the_job(sets, monkeypatch):
+    every = {node["NodeID"] for node in ray.nodes()}
+    monkeypatch.setattr(kd_worker, "distil_shard", faults.full_disk(every))
+    settings = config(sets, students=3)
+    with pytest.raises(UserError, match=r"No space left on device: free some space") as error:
+        collect(settings)
+    assert "\n" not in str(error.value)
+    monkeypatch.undo()
+    assert rows(sets) == []
+    assert collect(settings).failed == 0
+    assert outcome(rows(sets)) == undisturbed(sets, settings)
+
+
 def test_soft_labels_whose_workers_die_are_nobodys_fault(sets, tmp_path, monkeypatch):
     """More often than Ray tries them again, which would take a minute with all its retries."""
     remote = kd_worker.remote
