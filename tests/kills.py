@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,17 +143,20 @@ def start(folder, stage, address):
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)
 
 
 def wait(pid, seconds):
-    """Its exit code, or None where it still runs after so many seconds."""
+    """How it ended, as `waitpid` says it; None where it still runs after so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return 0
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
         time.sleep(0.02)
     return None
 
@@ -164,9 +168,10 @@ def kept(store, stage):
 def finish(folder, stage, address):
     """Runs the command to its end; seconds and result."""
     began = time.monotonic()
-    assert wait(start(folder, stage, address), 500) == 0, "it hangs"
+    status = wait(start(folder, stage, address), 500)
+    assert status is not None, "it hangs"
     result = stage.result(open_store(str(folder / "store"), write=False))
-    assert result is not None, (folder / "log").read_text()
+    assert result is not None, (status, (folder / "log").read_text())
     return time.monotonic() - began, result
 
 
@@ -216,7 +221,9 @@ def cluster():
         stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
-        yield head.stdout.readline().strip()
+        address = head.stdout.readline().strip()
+        assert address, "Ray does not start"
+        yield address
     finally:
         head.communicate()  # it ends with its input
 
