@@ -77,10 +77,10 @@ def found(store):
     """How much a search did; which students it met depends on the order of its answers."""
     if not store.list("searches/mine/finished"):
         return None
-    specs = [s for batch in searches.read_batches(store, "mine") for s in batch["spec"].to_pylist()]
+    scored = sum(map(len, searches.read_batches(store, "mine")))
     chosen = searches.choices(store, "mine")
     verified = ledger.rows_of(store, [key for choice in chosen for key in choice.keys])
-    return len(specs), len(set(specs)), len(chosen), sorted(r.status for r in verified.values())
+    return scored, len(chosen), sorted(row.status for row in verified.values())
 
 
 def words(*settings):
@@ -89,7 +89,7 @@ def words(*settings):
 
 SEARCH = (
     "search", "-c", "task.yaml", "-d", "bars",
-    *words(KD, "name=mine", "predictor=small", "candidates=160", "batch=8", "verify.top=6",
+    *words(KD, "name=mine", "predictor=small", "candidates=48", "batch=4", "verify.top=6",
            "verify.random=6", "verify.rounds=2", "resources.scorers=1"),
 )  # fmt: skip
 STAGES = {
@@ -180,7 +180,7 @@ def lives(base, work, stage, address, points, rng):
     calm = shutil.copytree(base, work / "calm")
     seconds, expected = finish(calm, stage, address)
     facts = {"points": points, "undisturbed_s": round(seconds, 1), "stores": 0, "lost": 0}
-    wanted, recovered, distilled, folder = len(keys(calm)), [], 0, None
+    recovered, again, folder = [], 0, None
     left = points
     while left:
         if folder is None:
@@ -200,16 +200,17 @@ def lives(base, work, stage, address, points, rng):
             after = kept(store, stage)
             assert result == expected, (result, expected)
             facts["lost"] += sum(after.get(path) != data for path, data in before.items())
-            distilled += len(keys(folder))
+            again += len(distilled(folder)) - len(set(distilled(folder)))
             folder = None
     assert facts["lost"] == 0
     return facts | {
-        "distilled_again": distilled - wanted * facts["stores"],
+        "distilled_again": again,
         "longest_last_run_s": round(max(recovered), 1),
     }
 
 
-def keys(folder):
+def distilled(folder):
+    """The keys of all runs that were begun, in this folder's store."""
     file = folder / "distilled"
     return file.read_text().splitlines() if file.exists() else []
 
