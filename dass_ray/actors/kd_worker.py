@@ -18,6 +18,7 @@ import torch
 from dass_ray import ledger
 from dass_ray.actors import board
 from dass_ray.actors.limit import limited
+from dass_ray.actors.nodes import Nodes, guarded
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
 from dass_ray.actors.session import check_fits, gets_gpus
@@ -93,15 +94,18 @@ def demand(resources: Resources) -> dict[str, float]:
 
 
 def remote(
-    function: Callable[..., Any], demand: dict[str, float], retries: int = RETRIES
+    function: Callable[..., Any],
+    demand: dict[str, float],
+    nodes: Nodes | None = None,
+    retries: int = RETRIES,
 ) -> Callable[..., Any]:
     """Submits a function of this module as a Ray task; returns a reference to its result.
 
-    retries: by Ray, where the task's worker process or node was lost.
+    nodes: those that are left out at the time; retries: by Ray, where the task's worker process or
+    node was lost. A UserError of the function is a NodeError.
     """
-    task = ray.remote(max_retries=retries, **demand)(function)
-    submit: Callable[..., Any] = task.remote
-    return submit
+    task, nodes = ray.remote(max_retries=retries, **demand)(guarded(function)), nodes or Nodes()
+    return lambda *args: task.options(**nodes.options()).remote(*args)
 
 
 def device() -> torch.device:
@@ -111,7 +115,7 @@ def device() -> torch.device:
 
 @functools.lru_cache(maxsize=1)
 def _store(uri: str) -> Store:
-    return open_store(uri)  # once a process: opening probes the store
+    return open_store(uri, known=True)  # once a process: opening probes the store
 
 
 @functools.lru_cache(maxsize=1)

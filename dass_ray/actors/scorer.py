@@ -40,7 +40,7 @@ class Scorer:
         torch.set_num_threads(1)  # one actor a CPU
         keep_freed_memory()
         self.seconds = 0.0
-        store = open_store(uri, write=False)
+        store = open_store(uri, write=False, known=True)
         _, found = checkpoint.load(store, predictor, teacher.space)
         net = load_net(store, teacher).to(device())
         self.space, self.support = teacher.space, Support()

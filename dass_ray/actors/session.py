@@ -37,6 +37,9 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
         return
     inside = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or "RAY_ADDRESS" in os.environ
     where = address or ("auto" if inside else "local")
+    # Errors that count are raised. Where a job stops with one line, Ray would add a page for each
+    # task in flight that fails as well.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if where == "local":
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     else:

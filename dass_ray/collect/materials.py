@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dass_ray.actors import kd_worker
+from dass_ray.actors.nodes import Nodes
 from dass_ray.actors.pool import Later
 from dass_ray.cost import cost
 from dass_ray.data.card import DatasetCard, read_card
@@ -32,15 +33,15 @@ class _Held:
 class Materials:
     """The three references that each shard is given; `limit`: bytes of all objects together."""
 
-    def __init__(self, store: Store, demand: dict[str, float], limit: float) -> None:
+    def __init__(self, store: Store, demand: dict[str, float], limit: float, nodes: Nodes) -> None:
         self.store, self.limit = store, limit
         self.held: dict[Hashable, _Held] = {}  # the longest unused first
         self.cards: dict[str, DatasetCard] = {}
         self.losses: Counter[Hashable] = Counter()
         host = {"num_cpus": demand["num_cpus"]}
-        self.data = kd_worker.remote(kd_worker.load_data, host)
-        self.teacher = kd_worker.remote(kd_worker.load_teacher, host)
-        self.labels = kd_worker.remote(kd_worker.make_soft_labels, demand)
+        self.data = kd_worker.remote(kd_worker.load_data, host, nodes)
+        self.teacher = kd_worker.remote(kd_worker.load_teacher, host, nodes)
+        self.labels = kd_worker.remote(kd_worker.make_soft_labels, demand, nodes)
 
     def images(self, dataset: str) -> int:
         """Training images of a data set."""
@@ -80,9 +81,13 @@ class Materials:
         """What a run needs is gone and will be made anew; how often that has happened."""
         key = (run.teacher.id, run.recipe)
         self.losses[key] += 1
+        self.forget(run)
+        return self.losses[key]
+
+    def forget(self, run: Run) -> None:
+        """What a run needs will be made anew."""
         for part in self._sizes(run):
             self.held.pop(part, None)
-        return self.losses[key]
 
     def _make(self, key: Hashable, run: Run) -> Any:  # noqa: ANN401 - a reference of Ray
         card = run.teacher

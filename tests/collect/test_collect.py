@@ -1,6 +1,8 @@
 """Collecting with a real Ray: what fails becomes rows, and the rest is done."""
 
 import re
+import subprocess
+import sys
 import time
 import urllib.request
 
@@ -17,6 +19,8 @@ from dass_ray.errors import UserError
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import list_teachers, load_net
 from dass_ray.kd.views import soft_labels
+from dass_ray.ledger.compact import compact
+from dass_ray.ledger.sweep import sweep
 from dass_ray.records import Run
 
 from . import faults
@@ -189,6 +193,50 @@ def test_a_task_that_cannot_be_shared(sets, monkeypatch):
     with pytest.raises(UserError, match=r"dots .*: .*its weights are damaged; everything else"):
         collect(config(sets, students=3))
     assert [row.dataset for row in rows(sets)] == ["bars"] * 3
+
+
+def test_clocks_that_disagree(sets, monkeypatch):
+    """No decision hangs on them: not what is done, not which row counts, not what is merged."""
+    monkeypatch.setattr(kd_worker, "distil_shard", faults.skewed)
+    settings = config(sets, students=4, shard=1, max_seconds=60.0)
+    assert collect(settings).failed == 0
+    expected = undisturbed(sets, settings)
+    clock = time.time
+    for days in (-9, 9):
+        monkeypatch.setattr(time, "time", lambda d=days: clock() + d * faults.DAY_S)
+        compact(sets, rows=3)
+        sweep(sets)
+        assert outcome(rows(sets)) == expected
+    monkeypatch.undo()
+    parts = sets.list("runs")
+    collect(settings)
+    assert sets.list("runs") == parts  # nothing is done again
+
+
+def test_two_drivers_of_one_plan(sets, tmp_path):
+    """One is a process of its own in the same cluster; both end well, and each run counts once."""
+    settings = config(sets, students=6, shard=1)
+    (tmp_path / "plan.yaml").write_text(settings.model_dump_json())
+    address = ray.get_runtime_context().gcs_address
+    words = ["-m", "dass_ray.cli.main", "collect", "-c", "plan.yaml", "--address", address]
+    other = subprocess.Popen([sys.executable, *words], cwd=tmp_path, stdout=subprocess.PIPE)
+    collect(settings)
+    out, _ = other.communicate(timeout=250)
+    assert other.returncode == 0, out
+    assert outcome(rows(sets)) == undisturbed(sets, settings)
+
+
+def test_a_disk_that_is_full_everywhere_ends_the_job(sets, monkeypatch):
+    every = {node["NodeID"] for node in ray.nodes()}
+    monkeypatch.setattr(kd_worker, "distil_shard", faults.full_disk(every))
+    settings = config(sets, students=3)
+    with pytest.raises(UserError, match=r"No space left on device: free some space") as error:
+        collect(settings)
+    assert "\n" not in str(error.value)
+    monkeypatch.undo()
+    assert rows(sets) == []
+    assert collect(settings).failed == 0
+    assert outcome(rows(sets)) == undisturbed(sets, settings)
 
 
 def test_soft_labels_whose_workers_die_are_nobodys_fault(sets, tmp_path, monkeypatch):

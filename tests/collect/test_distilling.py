@@ -13,6 +13,7 @@ from ray.exceptions import (
 
 from dass_ray import ledger, plan
 from dass_ray.actors.kd_worker import Done, How
+from dass_ray.actors.nodes import NodeError, Nodes
 from dass_ray.collect import distilling
 from dass_ray.collect.attempts import MOST
 from dass_ray.collect.distilling import Rules, _Driver
@@ -38,15 +39,39 @@ class Materials:
         self.losses += 1
         return self.losses
 
+    def forget(self, one):
+        pass
+
+
+class TwoNodes(Nodes):
+    """Of which one at the most is left out."""
+
+    def check(self, demand):
+        assert len(self.left_out) == 1
+
 
 def driver(max_failed=1.0):
     rules = Rules(How(), shard=4, max_failed=max_failed)
     tally = Tally(total=25, done=0, slots=1, log=None)
-    return _Driver(Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials())
+    return _Driver(Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials(), TwoNodes())
 
 
 def task_error(cause):
     return RayTaskError("distil_shard", "Traceback ...\nValueError: a bug", cause)
+
+
+@pytest.mark.parametrize("depth", [1, 2], ids=["of the task", "of what it needs"])
+def test_a_node_that_cannot_work_is_left_out(depth):
+    error = NodeError("its disk is full: mend it", "n" * 56)
+    for _ in range(depth):
+        error = task_error(error)
+    found = driver()
+    for _ in range(9):  # as often as tasks were on their way there
+        found._ended(RUNS[:3], error)
+    assert list(found.attempts.again) == [RUNS[:3]] * 9
+    assert found.nodes.told() == ["node nnnnnnnn: its disk is full: mend it"]
+    assert found.nodes.options() == {"label_selector": {"ray.io/node-id": f"!in({'n' * 56})"}}
+    assert (found.broken, found.attempts.crashes) == ({}, {})
 
 
 @pytest.mark.parametrize("error", [WorkerCrashedError(), OutOfMemoryError("the node is full")])

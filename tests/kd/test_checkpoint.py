@@ -189,3 +189,16 @@ def test_a_resumed_teacher(dataset):
     with pytest.raises(Lost):
         run(checkpoints=checkpoints(store), on_epoch=lost_after(3))
     assert_same(run(checkpoints=checkpoints(store)), run())
+
+
+def test_checkpoints_that_another_worker_clears_meanwhile(dataset, monkeypatch):
+    """It has ended the run: the training starts anew, and its row will be the second one."""
+    store = Memory()
+    with pytest.raises(Lost):
+        one_training(dataset, checkpoints=checkpoints(store), on_epoch=lost_after(2))
+    there = store.list("")
+    assert there
+    monkeypatch.setattr(store, "list", lambda _: there)
+    store.objects.clear()
+    again = one_training(dataset, checkpoints=StoreCheckpoints(store, "run", 1e9))
+    assert_same(again, one_training(dataset))
