@@ -14,7 +14,7 @@ import ray
 import torch
 
 from dass_ray import ledger
-from dass_ray.actors import board
+from dass_ray.actors import board, notice
 from dass_ray.actors.limit import limited
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
@@ -23,7 +23,7 @@ from dass_ray.config import Resources
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
-from dass_ray.kd.checkpoint import StoreCheckpoints, under_way
+from dass_ray.kd.checkpoint import Leaving, StoreCheckpoints, under_way
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
@@ -53,10 +53,14 @@ class How:
 
 @dataclass(frozen=True)
 class Done:
-    """A shard whose rows are in the store, and the worker's time inside KD, in s."""
+    """What came of a shard: rows that are in the store, and the worker's time inside KD, in s.
+
+    left: runs that were not finished, since the node was told to go.
+    """
 
     rows: list[RunRow]
     kd_seconds: float
+    left: Sequence[Run] = ()
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,9 @@ def remote(
 ) -> Callable[..., Any]:
     """Submits a function of this module as a Ray task; returns a reference to its result.
 
-    retries: by Ray, where the task's worker process or node was lost.
+    retries: by Ray, where the task's worker process or node was lost, or was told to go.
     """
-    task = ray.remote(max_retries=retries, **demand)(function)
+    task = ray.remote(max_retries=retries, retry_exceptions=[Leaving], **demand)(function)
     submit: Callable[..., Any] = task.remote
     return submit
 
@@ -116,7 +120,7 @@ def train_teacher(
     identity = plan.id(data)
     if card := find_card(store, identity):
         return card
-    checkpoints = StoreCheckpoints(store, identity)
+    checkpoints = StoreCheckpoints(store, identity, leaving=notice.here())
     card = train_into(
         store, plan, data, checkpoints=checkpoints, on_epoch=board.teller(progress, identity)
     )
@@ -147,21 +151,32 @@ def distil_shard(
     labels: PackedLabels,
     how: How = How(),
 ) -> Done:
-    """Distils the students of one task and recipe, and commits their rows as one part."""
+    """Distils the students of one task and recipe, and commits their rows as one part.
+
+    On a node that was told to go it stops early: a run under way leaves a checkpoint.
+    """
     store = _store(uri)
     _warm_up()
     shared = Shared(data.unpack().to(device()), teacher.to(device()), labels.unpack())
-    begun = under_way(store)
-    places = [StoreCheckpoints(store, run.key, fresh=run.key not in begun) for run in runs]
-    started = time.perf_counter()
-    rows = [
-        _distil(store, run, shared, place, how) for run, place in zip(runs, places, strict=True)
+    begun, leaving = under_way(store), notice.here()
+    places = [
+        StoreCheckpoints(store, run.key, fresh=run.key not in begun, leaving=leaving)
+        for run in runs
     ]
+    started, rows = time.perf_counter(), list[RunRow]()
+    for run, place in zip(runs, places, strict=True):
+        if leaving():
+            break
+        try:
+            rows.append(_distil(store, run, shared, place, how))
+        except Leaving:
+            break
     seconds = time.perf_counter() - started
-    ledger.commit(store, rows, retried=how.retried)
-    for place in places:
+    if rows:
+        ledger.commit(store, rows, retried=how.retried)
+    for place in places[: len(rows)]:
         place.clear()
-    return Done(rows, seconds)
+    return Done(rows, seconds, left=runs[len(rows) :])
 
 
 @functools.cache
@@ -175,7 +190,8 @@ def _distil(
 ) -> RunRow:
     """One run; whatever a student provokes, such as too little memory, becomes a failed row.
 
-    A UserError is of the store or the machine, not of the student, and goes on to the caller.
+    A UserError is of the store or the machine, not of the student, and goes on to the caller, as
+    does Leaving.
     """
     started = time.time()
     try:
@@ -184,7 +200,7 @@ def _distil(
                 Spec.parse(run.spec), shared.teacher, shared.labels, shared.data, run.recipe,
                 run.seed, checkpoints=checkpoints,
             )  # fmt: skip
-    except UserError:
+    except (UserError, Leaving):
         raise
     except Exception as error:
         return failed(run, started, f"{type(error).__name__}: {error}")

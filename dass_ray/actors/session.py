@@ -10,6 +10,7 @@ from types import FrameType
 
 import ray
 
+from dass_ray.actors.heartbeat import Heartbeat
 from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
@@ -28,7 +29,7 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
     address: of a cluster; None starts a Ray on this machine, or joins the job's own cluster inside
     `ray job submit`. Nothing is done where this process is connected already.
     cpus: of a Ray that is started here; None is all of the machine's.
-    UserError where no cluster answers at the address.
+    UserError where no cluster answers at the address, or its head does not answer any more.
     """
     if ray.is_initialized():
         yield
@@ -51,9 +52,22 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
         raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None
     _hear_of_sigterm()
     try:
-        yield
+        with Heartbeat() as head:
+            try:
+                yield
+            except Terminated:
+                if head.lost:
+                    raise _lost_head() from None
+                raise
     finally:
         ray.shutdown()
+
+
+def _lost_head() -> UserError:
+    return UserError(
+        "the head of the Ray cluster does not answer any more: once there is a new one, the same "
+        "command goes on with what is missing"
+    )
 
 
 def _hear_of_sigterm() -> None:
