@@ -1,10 +1,12 @@
 """Whether the cluster's head still answers this driver.
 
-Ray itself lets a driver wait for a minute, writes a page and ends the process, where nothing can be
-said to a person. A head with fault tolerance (Redis) is back before either happens.
+Ray itself lets a driver wait for a minute and then ends its process with a page for Ray's developers.
+A head with fault tolerance (Redis) that comes back before is none the worse.
 """
 
+import os
 import signal
+import sys
 import threading
 import time
 from typing import Self
@@ -14,13 +16,21 @@ from ray._private.worker import global_worker
 
 POLL_S = 5.0
 ANSWER_S = 5.0
-LOST_S = 35.0  # without an answer; Ray's own limit is 60, and to leave it takes 8
+RAYS_LIMIT_S = float(os.environ.get("RAY_gcs_rpc_server_reconnect_timeout_s", "60"))
+LOST_S = RAYS_LIMIT_S / 2  # without an answer, so that there is time to leave in order
+LEAVE_S = RAYS_LIMIT_S / 6
+BAD_INPUT = 2  # exit code
+LOST = (
+    "the head of the Ray cluster does not answer any more: once there is a new one, the same "
+    "command goes on with what is missing"
+)
 
 
 class Heartbeat:
     """A context in whose time the head is asked now and then; `lost` says that it is gone.
 
-    The main thread then gets a SIGTERM, as it does when a job is stopped; another one could not.
+    The main thread then gets a SIGTERM, as it does when a job is stopped. Where it does not hear of
+    it, since it waits for the head inside of Ray, the process ends with the line LOST.
     """
 
     def __init__(self) -> None:
@@ -28,7 +38,7 @@ class Heartbeat:
         self.thread = threading.Thread(target=self._watch, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is threading.main_thread():  # another one gets no signals
             self.thread.start()
         return self
 
@@ -43,9 +53,14 @@ class Heartbeat:
             if _answers():
                 heard = time.monotonic()
             elif time.monotonic() - heard > LOST_S:
-                self.lost = True
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-                return
+                self._end()
+
+    def _end(self) -> None:
+        self.lost = True
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        if not self.over.wait(LEAVE_S):
+            print(f"error: {LOST}", file=sys.stderr, flush=True)
+            os._exit(BAD_INPUT)
 
 
 def _answers() -> bool:

@@ -10,7 +10,7 @@ from types import FrameType
 
 import ray
 
-from dass_ray.actors.heartbeat import Heartbeat
+from dass_ray.actors.heartbeat import LOST, Heartbeat
 from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
@@ -57,17 +57,10 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
                 yield
             except Terminated:
                 if head.lost:
-                    raise _lost_head() from None
+                    raise UserError(LOST) from None
                 raise
     finally:
         ray.shutdown()
-
-
-def _lost_head() -> UserError:
-    return UserError(
-        "the head of the Ray cluster does not answer any more: once there is a new one, the same "
-        "command goes on with what is missing"
-    )
 
 
 def _hear_of_sigterm() -> None:

@@ -1,14 +1,14 @@
 """How far collecting scales: what each step costs is measured here, and clusters are simulated.
 
-Not measured: links, GPUs, and how many puts a second S3 takes. They are options, or constants below.
+Not measured: links, GPUs, and how many puts a second S3 takes: options, or constants below.
 """
 
-import functools
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -25,16 +25,16 @@ from dass_ray.bench.simulate import Cluster, Costs, Outcome, Plan, simulate
 from dass_ray.data.builtin import resolve
 from dass_ray.kd.teachers import TeacherPlan, train_into
 from dass_ray.records import Run, RunRow, TeacherCard
-from dass_ray.space import MICRO, Spec
+from dass_ray.space import MICRO
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
 
-LENGTHS = {"short": 20.0, "long": 600.0}  # s of one run
+LENGTHS = {"short": (20.0, 2.0), "long": (600.0, 24.0)}
+"""Seconds of one run, and the plan's hours of KD for each slot."""
 PER_GPU = 4  # runs at once on a GPU, as resources.gpus_per_run has it
 PER_NODE = 8  # GPUs
 S3_PUTS = 3500.0  # a second below one prefix, as Amazon documents; parts lie below 256 of them
 SPREAD = 0.5  # sigma of log(seconds) of the runs of one plan
-HOURS = 2.0  # of KD for each slot
 TASK = 1000  # runs that share data, teacher and soft labels
 FEW, MANY = 1, 9  # runs of a task, between which the driver's costs are told apart
 FLYING = 2000  # tasks
@@ -55,10 +55,19 @@ def scale(costs: Costs, gpus: Sequence[int], gbit: float, gib: float) -> list[Po
     gbit: a node's link in Gbit/s. gib: GiB that the runs of one task share.
     """
     return [
-        Point(name, count, simulate(_plan(seconds, count), _cluster(count, gbit, gib), costs))
-        for name, seconds in LENGTHS.items()
+        Point(name, count, simulate(_plan(*length, count), _cluster(count, gbit, gib), costs))
+        for name, length in LENGTHS.items()
         for count in gpus
     ]
+
+
+def figures(costs: Costs, points: Sequence[Point]) -> dict[str, Any]:
+    """All of it as JSON holds it; `efficiency` is that of the last point."""
+    rows = [
+        {"runs": one.runs, "gpus": one.gpus, "limit": one.outcome.limit, **asdict(one.outcome)}
+        for one in points
+    ]
+    return {"efficiency": points[-1].outcome.efficiency, "costs": asdict(costs), "points": rows}
 
 
 def _cluster(gpus: int, gbit: float, gib: float) -> Cluster:
@@ -66,8 +75,8 @@ def _cluster(gpus: int, gbit: float, gib: float) -> Cluster:
     return Cluster(nodes, PER_GPU * gpus // nodes, gbit * 1e9 / 8, gib * 2**30, S3_PUTS)
 
 
-def _plan(seconds: float, gpus: int) -> Plan:
-    count = int(HOURS * 3600 * gpus * PER_GPU / seconds)
+def _plan(seconds: float, hours: float, gpus: int) -> Plan:
+    count = int(hours * 3600 * gpus * PER_GPU / seconds)
     draws = np.random.default_rng(0).lognormal(-(SPREAD**2) / 2, SPREAD, count)
     return Plan((seconds * draws).tolist(), TASK)
 
@@ -111,7 +120,7 @@ def _commit(store: Store, times: int = 30) -> float:
 
 def _runs(card: TeacherCard, count: int) -> list[Run]:
     specs = MICRO.unpack(MICRO.sample(count, np.random.default_rng(0)))
-    return [Run(teacher=card, spec=str(Spec.parse(str(one))), recipe=KD, seed=0) for one in specs]
+    return [Run(teacher=card, spec=str(spec), recipe=KD, seed=0) for spec in specs]
 
 
 def _worker(store: Store, runs: list[Run]) -> tuple[float, float, float]:

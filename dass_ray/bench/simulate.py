@@ -1,6 +1,6 @@
 """A collect as discrete events: one driver, slots on nodes, an object store and S3.
 
-The driver's rules are the real ones (`pool.WINDOW`, `shards.target`); what each step costs is given.
+The driver's rules are the real ones (`pool.WINDOW`, `shards.target`); what a step costs is given.
 """
 
 import heapq
@@ -48,18 +48,19 @@ class Plan:
     shard_seconds: float = 120.0
 
 
-SHARES = ("kd", "startup", "data", "commit", "gap", "idle")
+SHARES = ("kd", "startup", "data", "commit", "gap", "driver", "end")
+"""KD; a worker's start; waiting for what a task shares; committing; between two tasks; waiting for
+the driver; and at the end, when nothing is left to be begun."""
 
 
 @dataclass
 class Outcome:
-    """Wall time (s), and where slots (SHARES), driver and store spent theirs, as shares of it."""
+    """Wall time (s), and shares of it: of slots (SHARES), of the driver's and the store's time."""
 
     wall: float = 0.0
     slots: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SHARES, 0.0))
     driver: float = 0.0
     store: float = 0.0
-    shards: int = 0
 
     @property
     def efficiency(self) -> float:
@@ -138,7 +139,7 @@ class _World:
         """A task of the driver; it starts on the slot that is free first."""
         free, slot = heapq.heappop(self.free)
         start, spent = max(now, free), self.found.slots
-        spent["idle"] += start - free
+        spent["driver"] += start - free
         at = start + self.costs.gap
         spent["gap"] += self.costs.gap
         if slot in self.fresh:
@@ -152,7 +153,6 @@ class _World:
         spent["commit"] += end - there - kd
         heapq.heappush(self.free, (end, slot))
         heapq.heappush(self.ends, (end, len(shard[1])))
-        self.found.shards += 1
 
     def _data(self, task: int, node: int, now: float) -> float:
         """When what the task's runs share is on the node; every node that has it may send it."""
@@ -193,6 +193,6 @@ class _World:
         found, count = self.found, self.cluster.nodes * self.cluster.slots
         found.wall, found.driver = now, busy / now
         found.store = self.commits.total() / (self.cluster.puts * now)
-        found.slots["idle"] += sum(now - free for free, _ in self.free)
+        found.slots["end"] += sum(now - free for free, _ in self.free)
         found.slots = {name: spent / (count * now) for name, spent in found.slots.items()}
         return found

@@ -31,7 +31,7 @@ def churn(nodes, home, folder, minutes):
     while job.process.poll() is None:
         time.sleep(1)
         if time.time() - job.hit > EVERY_S * (lost + 1):
-            nodes.workers[0].power_off()
+            nodes.workers[0].power_off()  # the oldest
             coming.append(nodes.begin())
             lost += 1
     found = job.finish()

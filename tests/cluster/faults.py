@@ -1,6 +1,6 @@
-"""What happens to nodes during a collect. `python -m tests.cluster.faults [NAME...]` tells the cost.
+"""What happens to nodes during a collect, and what it costs: `python -m tests.cluster.faults NAME`.
 
-Each fault ends with the rows of an undisturbed collect, each once, or the test fails. The store is a
+Each fault ends with the rows of an undisturbed collect, each once, or it fails. The store is a
 folder, which all nodes of one machine share, so that a node that is cut off goes on writing.
 """
 
@@ -46,12 +46,12 @@ def raylet_terminated(nodes, home, folder):
 
 def spot_notice(nodes, home, folder):
     """SIGTERM of `ray start --block`, which drains the node: long runs move with a checkpoint."""
-    return _hit(nodes, home, folder, lambda node: node.go(), pause=2.0, **LONG)
+    return _hit(nodes, home, folder, lambda node: node.go(), pause=6.0, **LONG)
 
 
 def drained(nodes, home, folder):
     """`ray drain-node`: long runs move with a checkpoint."""
-    return _hit(nodes, home, folder, lambda node: drain(nodes, node), pause=2.0, **LONG)
+    return _hit(nodes, home, folder, lambda node: drain(nodes, node), pause=6.0, **LONG)
 
 
 def raylet_stopped(nodes, home, folder):

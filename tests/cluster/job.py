@@ -102,8 +102,10 @@ class Job:
             if when > self.hit and begun[key] > 1
             and any(key == k and t < when for t, *_, k, _ in self.lines("begin"))
         ]  # fmt: skip
+        epochs = Counter((key, what) for *_, key, what in lines(self.journal) if "epoch" in what)
         return {
-            "runs": len(rows), "lost": 0, "redone": begun.total() - len(rows),
+            "runs": len(rows), "lost": 0, "begun_again": begun.total() - len(rows),
+            "epochs_redone": epochs.total() - len(epochs),
             "recovery_s": round(min(again) - self.hit, 1) if again else None,
             "all_s": round(time.time() - self.hit, 1),
         }  # fmt: skip

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .wires import Loopback, Namespaces, namespaces_work
@@ -18,6 +18,7 @@ from .wires import Loopback, Namespaces, namespaces_work
 ROOT = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
 PORT = 6399
+TRIES = 3  # of a node to start
 # A node that is gone is noticed in seconds instead of minutes: see docs/CLUSTERS.md.
 HEALTH = (
     '{"health_check_initial_delay_ms":500,"health_check_period_ms":500,'
@@ -67,13 +68,29 @@ class Node:
     address: str
     inside: list[str]  # what a command begins with to run on this node
     folder: Path
-    block: subprocess.Popen = field(repr=False)
+    command: list[str]
+    environment: dict[str, str]
     hurt: bool = False
+    tries: int = 0
+
+    def begin(self):
+        """Starts its processes, once more where a machine under load was too slow for Ray."""
+        self.tries += 1
+        with self.log.open("w") as log:
+            self.block = subprocess.Popen(
+                self.command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def log(self):
+        """What `ray start` says."""
+        return self.folder / "start.log"
 
     def process(self, program):
         """The id of the node's raylet or gcs_server; None if it has ended."""
-        pids = [pid for pid, words in processes(self.block.pid).items() if _program(words) == program]
-        return pids[0] if pids else None
+        found = processes(self.block.pid).items()
+        return next((pid for pid, words in found if _program(words) == program), None)
 
     def signal(self, number, program="raylet"):
         """Sends a signal to one of the node's processes."""
@@ -170,23 +187,22 @@ class Nodes:
         folder.mkdir()
         command = [*inside, RAY, "start", "--block", f"--node-ip-address={address}"]
         command += [f"--temp-dir={folder}", *SMALL, *words]
-        with (folder / "start.log").open("w") as log:
-            block = subprocess.Popen(
-                command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        self.all.append(Node(name, address, inside, folder, block))
-        return self.all[-1]
+        node = Node(name, address, inside, folder, command, self.environment)
+        node.begin()
+        self.all.append(node)
+        return node
 
     def wait_for(self, node):
         """Until `ray start` says that it is ready."""
-        log = node.folder / "start.log"
 
         def ready():
-            assert node.block.poll() is None, log.read_text()
-            return "This command will now block" in log.read_text()
+            if node.block.poll() is not None:
+                assert node.tries < TRIES, node.log.read_text()
+                node.power_off()
+                node.begin()
+            return "This command will now block" in node.log.read_text()
 
-        wait_until(ready, 120, f"{node.name} starts")
+        wait_until(ready, 180, f"{node.name} starts")
 
     def cut(self, node):
         """Nothing comes to this node or from it any more."""
