@@ -19,7 +19,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from dass_ray import searches
-from dass_ray.actors.scorer import TRIAL_CPUS, Support
+from dass_ray.actors.scorer import RESTARTS, TRIAL_CPUS, Support
 from dass_ray.errors import UserError
 from dass_ray.explore.archive import Candidates, keys
 from dass_ray.explore.study import Explorer
@@ -213,7 +213,13 @@ def _tune(searcher: BatchSearcher, scorers: list[Any]) -> None:
                 max_concurrent_trials=len(scorers) + AHEAD,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(storage_path=folder, name="search", verbose=0),
+            run_config=tune.RunConfig(
+                storage_path=folder,
+                name="search",
+                verbose=0,
+                # A trial whose node was lost scores its batch again.
+                failure_config=tune.FailureConfig(max_failures=RESTARTS),
+            ),
         )
         try:
             results = tuner.fit()

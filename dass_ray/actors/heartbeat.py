@@ -1,7 +1,7 @@
 """Whether the cluster's head still answers this driver.
 
-Ray itself lets a driver wait for a minute and then ends its process with a page for Ray's developers.
-A head with fault tolerance (Redis) that comes back before is none the worse.
+Ray itself lets a driver wait for a minute, and then ends its process with words for Ray's own
+developers. A head with fault tolerance (Redis) may be away for half of that time.
 """
 
 import os

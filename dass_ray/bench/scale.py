@@ -125,7 +125,7 @@ def _runs(card: TeacherCard, count: int) -> list[Run]:
 
 def _worker(store: Store, runs: list[Run]) -> tuple[float, float, float]:
     """Seconds until a worker's first task, of making the shared, and of a shard beside KD."""
-    card, demand = runs[0].teacher, {"num_cpus": 1}
+    card, demand = runs[0].teacher, {"num_cpus": 1.0}
     started = time.perf_counter()
     ray.get(kd_worker.remote(_nothing, demand)([], How()))
     up = time.perf_counter()

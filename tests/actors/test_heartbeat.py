@@ -81,13 +81,12 @@ def test_another_thread_is_left_alone(quick):
     assert found == [False]
 
 
-@pytest.mark.parametrize(
-    ("work", "code"), [("ray.get(never)", 1), ("ray.cluster_resources()", 2)]
-)
+@pytest.mark.parametrize(("work", "code"), [("ray.get(never)", 1), ("ray.cluster_resources()", 2)])
 def test_a_head_that_is_killed_is_one_line(work, code):
     """While the main thread waits for a task, or inside of Ray for the head itself."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", DRIVER + f"        {work}\n" + END], **pipes) as driver:
+    program = f"{DRIVER}        {work}{END}"
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as driver:
         seen = []
         while not seen or seen[-1] != "ready\n":
             seen.append(driver.stdout.readline())

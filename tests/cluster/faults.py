@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from .job import Home, Job
+from .looking import Search
 from .nodes import RAY, Nodes, wait_until
 
 LONG = {"students": 2, "shard": 1}  # with a long pause: runs that are worth a checkpoint
@@ -115,12 +116,32 @@ def head_lost(nodes, home, folder):
     return _new_head(nodes, home, folder, lambda: nodes.head.signal(signal.SIGKILL))
 
 
+def scorer_killed(nodes, home, folder):
+    """SIGKILL of a scorer actor in a search, which Ray starts again."""
+
+    def strike():
+        every = [pid for node in nodes.workers for pid in node.named("ray::Scorer")]
+        os.kill(every[0], signal.SIGKILL)
+
+    return Search(nodes, folder).struck(strike)
+
+
+def scorer_node_lost(nodes, home, folder):
+    """A node with a scorer and the Tune trials that feed it is lost, and another one joins."""
+
+    def strike():
+        next(node for node in nodes.workers if node.named("ray::Scorer")).power_off()
+        nodes.add()
+
+    return Search(nodes, folder).struck(strike)
+
+
 FAULTS = {
     fault.__name__: fault
     for fault in (
         undisturbed, raylet_killed, power_lost, raylet_terminated, spot_notice, drained,
         raylet_stopped, cut_for_good, cut_and_healed, nodes_come_and_go, all_workers_lost,
-        gcs_killed, head_lost,
+        gcs_killed, head_lost, scorer_killed, scorer_node_lost,
     )
 }  # fmt: skip
 

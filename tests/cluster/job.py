@@ -63,7 +63,7 @@ class Job:
         """The journal's lines of some kinds."""
         return [line for line in lines(self.journal) if line[-1] in what]
 
-    def wait_for(self, count, what="end", seconds=120):
+    def wait_for(self, count, what="end", seconds=240):
         """Until so many runs have ended (or begun)."""
 
         def there():
@@ -81,7 +81,7 @@ class Job:
         self.hit = time.time()
         self.acknowledged = set(ledger.done(self.store))
 
-    def finish(self, seconds=180):
+    def finish(self, seconds=300):
         """Waits for the end, checks every row, and tells what the fault cost."""
         out, err = self.process.communicate(timeout=seconds)
         assert self.process.returncode == 0, out + err

@@ -92,6 +92,11 @@ class Node:
         found = processes(self.block.pid).items()
         return next((pid for pid, words in found if _program(words) == program), None)
 
+    def named(self, name):
+        """The ids of the node's processes whose command line begins so."""
+        found = processes(self.block.pid).items()
+        return [pid for pid, words in found if words.startswith(name)]
+
     def signal(self, number, program="raylet"):
         """Sends a signal to one of the node's processes."""
         self.hurt = True
