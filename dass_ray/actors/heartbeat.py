@@ -16,7 +16,7 @@ from ray._private.worker import global_worker
 
 POLL_S = 5.0
 ANSWER_S = 5.0
-RAYS_LIMIT_S = float(os.environ.get("RAY_gcs_rpc_server_reconnect_timeout_s", "60"))
+RAYS_LIMIT_S = float(os.environ.get("RAY_gcs_rpc_server_reconnect_timeout_s", "60"))  # noqa: SIM112 - Ray writes it so
 LOST_S = RAYS_LIMIT_S / 2  # without an answer, so that there is time to leave in order
 LEAVE_S = RAYS_LIMIT_S / 6
 BAD_INPUT = 2  # exit code

@@ -73,6 +73,7 @@ class Outcome:
         return max(SHARES[1:], key=lambda name: self.slots[name])
 
 
+FIRST = -1  # in the place of a node: none has it yet
 Shard = tuple[int, list[float]]
 """The number of its task, and the seconds of its runs."""
 
@@ -137,6 +138,8 @@ class _World:
 
     def submit(self, now: float, shard: Shard) -> None:
         """A task of the driver; it starts on the slot that is free first."""
+        if shard[0] not in self.holders:  # a task that makes it is submitted before
+            self.holders[shard[0]] = [(now + self.costs.make, FIRST)]
         free, slot = heapq.heappop(self.free)
         start, spent = max(now, free), self.found.slots
         spent["driver"] += start - free
@@ -157,15 +160,12 @@ class _World:
     def _data(self, task: int, node: int, now: float) -> float:
         """When what the task's runs share is on the node; every node that has it may send it."""
         if (task, node) not in self.arrived:
-            if task not in self.holders:
-                there = now + self.costs.make
-                self.holders[task] = [(there, node)]
-            else:
-                seconds = self.cluster.shared / self.cluster.link
-                free, sender = heapq.heappop(self.holders[task])
-                there = max(now, free) + seconds
+            free, sender = heapq.heappop(self.holders[task])
+            there = max(now, free)
+            if sender != FIRST:  # it is made where it is wanted first
+                there += self.cluster.shared / self.cluster.link
                 heapq.heappush(self.holders[task], (there, sender))
-                heapq.heappush(self.holders[task], (there, node))
+            heapq.heappush(self.holders[task], (there, node))
             self.arrived[task, node] = there
         return max(now, self.arrived[task, node])
 
