@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -27,13 +28,16 @@ def churn(nodes, home, folder, minutes):
     job = Job(nodes, home, folder, PAUSE_S, students=40, kd_seeds=seeds, shard=4)
     job.wait_for(4)
     job.now()
-    lost, coming = 0, []
+    lost = 0
+    checks = threading.Thread(target=home.expected, args=(job.config,))
+    checks.start()  # meanwhile, since one process takes as long for all runs
     while job.process.poll() is None:
         time.sleep(1)
         if time.time() - job.hit > EVERY_S * (lost + 1):
             nodes.workers[0].power_off()  # the oldest
-            coming.append(nodes.begin())
+            nodes.begin()
             lost += 1
+    checks.join()
     found = job.finish()
     return found | {"nodes_lost": lost, "wall_s": round(time.time() - began, 1)}
 

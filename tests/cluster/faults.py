@@ -101,7 +101,7 @@ def all_workers_lost(nodes, home, folder):
     for node in nodes.workers:
         node.power_off()
     time.sleep(15)
-    assert job.process.poll() is None, job.process.communicate()
+    assert job.process.poll() is None, job.process.said(1)
     nodes.add()
     return job.finish()
 
@@ -161,7 +161,7 @@ def _new_head(nodes, home, folder, strike):
     job.wait_for(4)
     job.now()
     strike()
-    out, err = job.process.communicate(timeout=120)
+    out, err = job.process.said(120)
     ended = time.time() - job.hit
     assert job.process.returncode == 2, (job.process.returncode, out, err)
     assert err.count("\n") == 1, err

@@ -83,7 +83,7 @@ class Job:
 
     def finish(self, seconds=300):
         """Waits for the end, checks every row, and tells what the fault cost."""
-        out, err = self.process.communicate(timeout=seconds)
+        out, err = self.process.said(seconds)
         assert self.process.returncode == 0, out + err
         return self.checked() | {"utilisation": json.loads(_last(out))["utilisation"]}
 

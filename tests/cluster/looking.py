@@ -36,12 +36,12 @@ class Search:
         wait_until(
             lambda: self.process.poll() is not None or len(self.batches()) > 2, 300, "scores"
         )
-        assert self.process.poll() is None, self.process.communicate()
+        assert self.process.poll() is None, self.process.said(1)
         hit, before = time.time(), self.batches()
         strike()
         wait_until(lambda: len(self.batches()) > len(before) + 3, 200, "scores after the fault")
         recovery = time.time() - hit
-        out, err = self.process.communicate(timeout=300)
+        out, err = self.process.said(300)
         assert self.process.returncode == 0, out + err
         assert before.items() <= self.batches().items()
         tables = searches.read_batches(self.store, "mine")

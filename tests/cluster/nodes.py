@@ -123,6 +123,21 @@ def _program(words):
     return Path(words.split(" ")[0]).name
 
 
+class Driver(subprocess.Popen):
+    """A process that writes to files, since a pipe that nobody reads would stop it."""
+
+    def __init__(self, command, environment, folder):
+        folder.mkdir()
+        self.files = [folder / "out", folder / "err"]
+        with self.files[0].open("w") as out, self.files[1].open("w") as err:
+            super().__init__(command, cwd=ROOT, env=environment, stdout=out, stderr=err)
+
+    def said(self, seconds):
+        """What it has printed, once it has ended."""
+        self.wait(seconds)
+        return [file.read_text() for file in self.files]
+
+
 class Nodes:
     """A head without CPUs, and workers; a context that leaves nothing behind."""
 
@@ -235,12 +250,9 @@ class Nodes:
                 driver.kill()
             driver.wait(timeout=30)
 
-    def run(self, module, *words, **environment):
+    def run(self, module, *words):
         """A Python module on the head, connected to nothing yet."""
         command = [*self.head.inside, sys.executable, "-m", module, *words]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment | environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self.drivers.append(process)
-        return process
+        driver = Driver(command, self.environment, self.root / f"driver{len(self.drivers)}")
+        self.drivers.append(driver)
+        return driver
