@@ -21,7 +21,7 @@ from dass_ray.bench.simulate import Cluster, Plan, simulate
 from .job import Home, Job
 from .nodes import Nodes
 
-SIZES, PAUSE_S, SEEDS = (1, 2, 4), 0.5, 6
+SIZES, PAUSE_S, SEEDS = (1, 2, 4), 0.5, 2
 LINK, SHARED, PUTS = 1e9, 1e5, 3500.0  # bytes/s, bytes, a second: nothing here comes near them
 
 
