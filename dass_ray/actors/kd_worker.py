@@ -16,7 +16,7 @@ import ray
 import torch
 
 from dass_ray import ledger
-from dass_ray.actors import board
+from dass_ray.actors import board, notice
 from dass_ray.actors.limit import limited
 from dass_ray.actors.nodes import Nodes, guarded
 from dass_ray.actors.packed import PackedData, PackedLabels
@@ -27,7 +27,7 @@ from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
 from dass_ray.kd import foreign_teachers
-from dass_ray.kd.checkpoint import StoreCheckpoints, under_way
+from dass_ray.kd.checkpoint import Leaving, StoreCheckpoints, under_way
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
@@ -59,14 +59,16 @@ class How:
 
 @dataclass(frozen=True)
 class Done:
-    """A shard whose rows are in the store, the worker's time inside KD in s, and its retries.
+    """What came of a shard: rows that are in the store, and the worker's time inside KD, in s.
 
-    store_retries: requests to the store that the worker has sent again since its last shard.
+    store_retries: requests to the store that the worker has sent again since its last shard; left:
+    runs that were not finished, since the node was told to go.
     """
 
     rows: list[RunRow]
     kd_seconds: float
     store_retries: int = 0
+    left: Sequence[Run] = ()
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,10 @@ def remote(
     """Submits a function of this module as a Ray task; returns a reference to its result.
 
     nodes: those that are left out at the time; retries: by Ray, where the task's worker process or
-    node was lost. A UserError of the function is a NodeError.
+    node was lost, or was told to go. A UserError of the function is a NodeError.
     """
-    task, nodes = ray.remote(max_retries=retries, **demand)(guarded(function)), nodes or Nodes()
+    task = ray.remote(max_retries=retries, retry_exceptions=[Leaving], **demand)(guarded(function))
+    nodes = nodes or Nodes()
     return lambda *args: task.options(**nodes.options()).remote(*args)
 
 
@@ -141,7 +144,11 @@ def train_teacher(
     if card := find_card(store, identity):
         return card
     tell = board.teller(progress, identity)
-    kept = StoreCheckpoints(store, identity), StoreCheckpoints(store, f"{identity}-proxy")
+    own_place, of_proxy = (
+        StoreCheckpoints(store, name, leaving=notice.here())
+        for name in (identity, f"{identity}-proxy")
+    )
+    kept = own_place, of_proxy
     if own:
         card = train_into(store, plan, data, checkpoints=kept[0], on_epoch=tell)
     else:
@@ -178,21 +185,32 @@ def distil_shard(
     labels: PackedLabels,
     how: How = How(),
 ) -> Done:
-    """Distils the students of one task and recipe, and commits their rows as one part."""
+    """Distils the students of one task and recipe, and commits their rows as one part.
+
+    On a node that was told to go it stops early: a run under way leaves a checkpoint.
+    """
     store = _store(uri)
     _warm_up()
     shared = Shared(data.unpack().to(device()), teacher.to(device()), labels.unpack())
-    begun = under_way(store)
-    places = [StoreCheckpoints(store, run.key, fresh=run.key not in begun) for run in runs]
-    started = time.perf_counter()
-    rows = [
-        _distil(store, run, shared, place, how) for run, place in zip(runs, places, strict=True)
+    begun, leaving = under_way(store), notice.here()
+    places = [
+        StoreCheckpoints(store, run.key, fresh=run.key not in begun, leaving=leaving)
+        for run in runs
     ]
+    started, rows = time.perf_counter(), list[RunRow]()
+    for run, place in zip(runs, places, strict=True):
+        if leaving():
+            break
+        try:
+            rows.append(_distil(store, run, shared, place, how))
+        except Leaving:
+            break
     seconds = time.perf_counter() - started
-    ledger.commit(store, rows, retried=how.retried)
-    for place in places:
+    if rows:
+        ledger.commit(store, rows, retried=how.retried)
+    for place in places[: len(rows)]:
         place.clear()
-    return Done(rows, seconds, retry.AGAIN.take())
+    return Done(rows, seconds, retry.AGAIN.take(), left=runs[len(rows) :])
 
 
 @functools.cache
@@ -206,7 +224,8 @@ def _distil(
 ) -> RunRow:
     """One run; whatever a student provokes, such as too little memory, becomes a failed row.
 
-    A UserError is of the store or the machine, not of the student, and goes on to the caller.
+    A UserError is of the store or the machine, not of the student, and goes on to the caller, as
+    does Leaving.
     """
     started = time.time()
     try:
@@ -215,7 +234,7 @@ def _distil(
                 Spec.parse(run.spec), shared.teacher, shared.labels, shared.data, run.recipe,
                 run.seed, checkpoints=checkpoints,
             )  # fmt: skip
-    except UserError:
+    except (UserError, Leaving):
         raise
     except Exception as error:
         LOG.exception("run %s of %s failed on %s", run.key, run.teacher.dataset, platform.node())

@@ -37,7 +37,9 @@ def bounded(
         _fill(source, flying, submit, room())
         if not flying:
             return
-        finished, _ = ray.wait(list(flying), num_returns=1, timeout=IDLE_S)
+        ray.wait(list(flying), num_returns=1, timeout=IDLE_S)
+        # To look costs time for each task in flight, so that all that are ready are taken at once.
+        finished, _ = ray.wait(list(flying), num_returns=len(flying), timeout=0)
         idle()
         for ready in finished:
             yield flying.pop(ready), _result(ready)

@@ -10,6 +10,7 @@ from types import FrameType
 
 import ray
 
+from dass_ray.actors.heartbeat import LOST, Heartbeat
 from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
@@ -30,7 +31,7 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
     address: of a cluster; None starts a Ray on this machine, or joins the job's own cluster inside
     `ray job submit`. Nothing is done where this process is connected already.
     cpus: of a Ray that is started here; None is all of the machine's.
-    UserError where no cluster answers at the address.
+    UserError where no cluster answers at the address, or its head does not answer any more.
     """
     if ray.is_initialized():
         yield
@@ -56,7 +57,13 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
         raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None
     _hear_of_sigterm()
     try:
-        yield
+        with Heartbeat() as head:
+            try:
+                yield
+            except Terminated:
+                if head.lost:
+                    raise UserError(LOST) from None
+                raise
     finally:
         ray.shutdown()
 

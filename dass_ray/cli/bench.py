@@ -1,6 +1,7 @@
 """`dass-ray bench`: our figure, the plain way's in the same run, and the ratio."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.tables import table
+from dass_ray.errors import UserError
 from dass_ray.space import preset
 from dass_ray.store import open_store
 
@@ -145,6 +147,43 @@ def collect(
     from dass_ray.bench.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
 
     _show(collect(runs), as_json)
+
+
+@app.command()
+def scale(
+    gpus: Annotated[
+        str, typer.Option(help="How many there are, in turn.")
+    ] = "1,2,4,10,30,100,300,1000",
+    gbit: Annotated[float, typer.Option(min=0.001, help="A node's link, in Gbit/s.")] = 10.0,
+    gib: Annotated[
+        float, typer.Option(min=0, help="GiB of data, teacher and soft labels of one task.")
+    ] = 0.7,
+    store: Annotated[
+        str | None,
+        typer.Option(help="Where commits are timed [a temporary folder]; left as it was."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Collecting on up to 1,000 GPUs, simulated with costs that are measured here."""
+    from dass_ray.bench import scale  # noqa: PLC0415 - Ray and torch take seconds
+
+    counts = [int(count) for count in gpus.split(",") if count.strip().isdecimal()]
+    if not counts or min(counts) < 1:
+        raise UserError(f"--gpus {gpus!r} must be numbers of GPUs, as in 1,10,100")
+    costs = scale.measured(store)
+    points = scale.scale(costs, counts, gbit, gib)
+    if as_json:
+        typer.echo(json.dumps(scale.figures(costs, points)))
+        return
+    _show(asdict(costs), as_json)
+    shown = table("runs", "GPUs", "efficiency", "driver busy", "store busy", "limit", folded="runs")
+    for one in points:
+        found = one.outcome
+        shown.add_row(
+            one.runs, f"{one.gpus:,}", f"{found.efficiency:.1%}", f"{found.driver:.1%}",
+            f"{found.store:.2%}", f"{found.limit} ({found.slots[found.limit]:.1%})",
+        )  # fmt: skip
+    Console().print(shown)
 
 
 def _show(figures: dict[str, float], as_json: bool) -> None:

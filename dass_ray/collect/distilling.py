@@ -29,7 +29,7 @@ from dass_ray.actors.pool import WINDOW, Queue, bounded
 from dass_ray.actors.rows import failed
 from dass_ray.actors.session import room, slots
 from dass_ray.collect.attempts import MOST, Attempts
-from dass_ray.collect.materials import GIB, Materials
+from dass_ray.collect.materials import GIB, Materials, Shared
 from dass_ray.collect.shards import cut, target
 from dass_ray.collect.tally import Log, Tally
 from dass_ray.collect.teaching import brief
@@ -137,6 +137,8 @@ class _Driver:
     pace: Pace = field(default_factory=Pace)
     broken: dict[str, str] = field(default_factory=dict)
     """Teachers whose students cannot be distilled, and why."""
+    given: dict[str, Shared] = field(default_factory=dict)
+    """What each shard in flight was given, by its first run."""
     asked_at: float = float("-inf")
     room: int = 1
     """Tasks at once when the cluster has grown, if it can."""
@@ -147,7 +149,7 @@ class _Driver:
         submit = kd_worker.remote(kd_worker.distil_shard, self.demand, self.nodes, retries=0)
 
         def start(shard: Shard) -> Any:  # noqa: ANN401 - a reference of Ray
-            shared = self.materials.acquire(shard[0])
+            shared = self.given[shard[0].key] = self.materials.acquire(shard[0])
             self.tally.in_flight += len(shard)
             return submit(self.store.uri, shard, *shared, self.rules.how)
 
@@ -156,6 +158,7 @@ class _Driver:
             self.tally.in_flight -= len(shard)
             self.materials.release(shard[0])
             self._ended(shard, result)
+            del self.given[shard[0].key]
         self.tally.tell(now=True)
 
     def _shards(self, blocks: Iterable[Block]) -> Iterator[Shard]:
@@ -184,7 +187,8 @@ class _Driver:
 
     def _window(self) -> int:
         if time.monotonic() - self.asked_at > SLOTS_S:
-            self.asked_at, self.tally.slots = time.monotonic(), slots(self.demand)
+            self.asked_at = time.monotonic()
+            self.tally.resize(slots(self.demand))
             self.room = room(self.demand)
             self.nodes.check(self.demand)
         return WINDOW * self.room  # what waits makes an autoscaler start nodes
@@ -196,6 +200,7 @@ class _Driver:
     def _ended(self, shard: Shard, result: Any) -> None:  # noqa: ANN401 - whatever a task gives
         match result:
             case Done():
+                self.materials.served(shard[0])
                 self._finished(shard, result)
             case RayTaskError() if isinstance(error := cause(result), NodeError):
                 self.nodes.leave_out(error, self.demand)
@@ -215,7 +220,10 @@ class _Driver:
                 self._broke(shard, result)
 
     def _finished(self, shard: Shard, done: Done) -> None:
-        rows = done.rows
+        if done.left:
+            self.attempts.lost(done.left)
+        if not (rows := done.rows):
+            return
         well = [row for row in rows if row.status == "ok"]
         images = self.materials.images(shard[0].teacher.dataset)
         flops = np.array([row.flops for row in well], dtype=np.int64)
@@ -235,7 +243,7 @@ class _Driver:
             self._finished([run], Done([row], 0.0))
 
     def _material_lost(self, shard: Shard, error: Exception) -> None:
-        if self.materials.lost(shard[0]) > MOST:
+        if self.materials.lost(shard[0], self.given[shard[0].key]) > MOST:
             self._broke(shard, error)
         else:
             self.attempts.lost(shard)

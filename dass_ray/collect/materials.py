@@ -19,6 +19,8 @@ from dass_ray.records import Run
 from dass_ray.store.base import Store
 
 GIB = 2**30
+Shared = tuple[Any, Any, Any]
+"""References to data, teacher and soft labels."""
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Materials:
             self.cards[dataset] = read_card(self.store, dataset)
         return self.cards[dataset]
 
-    def acquire(self, run: Run) -> tuple[Any, Any, Any]:
+    def acquire(self, run: Run) -> Shared:
         """References to data, teacher and soft labels of a run, to be released when it is done.
 
         Later where they do not fit beside those that are in use.
@@ -77,17 +79,27 @@ class Materials:
             if key in self.held:  # made anew since, it may have fewer users than were counted
                 self.held[key].users = max(0, self.held[key].users - 1)
 
-    def lost(self, run: Run) -> int:
-        """What a run needs is gone and will be made anew; how often that has happened."""
+    def lost(self, run: Run, shared: Shared) -> int:
+        """What a run was given is gone and will be made anew; how often that was in vain so far.
+
+        Of several shards that were given the same, the first one counts.
+        """
         key = (run.teacher.id, run.recipe)
-        self.losses[key] += 1
-        self.forget(run)
+        found = [part for part in self._sizes(run) if part in self.held]
+        stale = [part for part in found if self.held[part].ref in shared]
+        self.losses[key] += bool(stale)
+        for part in stale:
+            del self.held[part]
         return self.losses[key]
 
     def forget(self, run: Run) -> None:
         """What a run needs will be made anew."""
         for part in self._sizes(run):
             self.held.pop(part, None)
+
+    def served(self, run: Run) -> None:
+        """A run's material came to it: nodes may go on dying for as long as runs get done."""
+        self.losses.pop((run.teacher.id, run.recipe), None)
 
     def _make(self, key: Hashable, run: Run) -> Any:  # noqa: ANN401 - a reference of Ray
         card = run.teacher

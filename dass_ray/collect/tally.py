@@ -22,7 +22,8 @@ class Tally:
         self.total, self.before, self.slots, self.log = total, done, slots, log
         self.by_status: Counter[str] = Counter()
         self.in_flight, self.kd_seconds, self.newest = 0, 0.0, ""
-        self.started = self.logged = self.finished = time.monotonic()
+        self.started = self.logged = self.finished = self.resized = time.monotonic()
+        self.slot_seconds = 0.0  # until `resized`
 
     @property
     def done(self) -> int:
@@ -50,6 +51,14 @@ class Tally:
             self.log({"event": "run", "time": round(time.time(), 1)}
                      | {name: getattr(row, name) for name in names})  # fmt: skip
 
+    def resize(self, slots: int) -> None:
+        """The cluster has so many slots from now on."""
+        self.slot_seconds, self.resized = self._slot_seconds(time.monotonic()), time.monotonic()
+        self.slots = slots
+
+    def _slot_seconds(self, until: float) -> float:
+        return self.slot_seconds + self.slots * (until - self.resized)
+
     def facts(self) -> dict[str, Any]:
         """Done, in flight, failed, rate, time left and the share of slots' time inside KD."""
         elapsed = max(self.finished - self.started, 1e-9)
@@ -63,7 +72,7 @@ class Tally:
             "runs_per_s": round(rate, 3),
             "seconds_left": round((self.total - self.done) / rate) if rate else None,
             "kd_seconds": round(self.kd_seconds, 3),
-            "utilisation": round(self.kd_seconds / (self.slots * elapsed), 3),
+            "utilisation": round(self.kd_seconds / max(self._slot_seconds(self.finished), 1e-9), 3),
         }
 
     def note(self) -> str:

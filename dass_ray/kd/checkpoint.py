@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -19,6 +20,10 @@ WRITE_SHARE = 20  # a checkpoint's writing takes at most 1/20 of the time
 KEPT = 2
 
 
+class Leaving(Exception):
+    """A training has stopped early, with a checkpoint to go on from, since its node will go."""
+
+
 class Checkpoints(Protocol):
     """Saves and restores the state of one training between epochs."""
 
@@ -29,7 +34,7 @@ class Checkpoints(Protocol):
     def save(
         self, net: nn.Module, optimizer: Optimizer, schedule: Schedule, state: Trained
     ) -> None:
-        """May save the state after an epoch."""
+        """May save the state after an epoch; may raise Leaving."""
         ...
 
 
@@ -49,13 +54,21 @@ class StoreCheckpoints:
     """Checkpoints under `checkpoints/<key>/` of a store, every minute or less often; two are kept.
 
     key: identity of the run; interval_s: seconds between two checkpoints, at least; fresh: there
-    are none yet, so that a short run asks the store for nothing.
+    are none yet, so that a short run asks the store for nothing; leaving: asked after each epoch
+    whether to save at once and stop.
     """
 
     def __init__(
-        self, store: Store, key: str, interval_s: float = INTERVAL_S, fresh: bool = False
+        self,
+        store: Store,
+        key: str,
+        interval_s: float = INTERVAL_S,
+        fresh: bool = False,
+        *,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self.store, self.folder, self.interval_s = store, f"checkpoints/{key}", interval_s
+        self.leaving = leaving
         self.none, self.saved_at = fresh, time.monotonic()
 
     def load(self, net: nn.Module, optimizer: Optimizer, schedule: Schedule) -> Trained | None:
@@ -83,9 +96,16 @@ class StoreCheckpoints:
     def save(
         self, net: nn.Module, optimizer: Optimizer, schedule: Schedule, state: Trained
     ) -> None:
-        """Saves if the last checkpoint is old enough."""
-        if time.monotonic() - self.saved_at < self.interval_s:
-            return
+        """Saves if the last checkpoint is old enough, or before Leaving."""
+        leaving = self.leaving()
+        if leaving or time.monotonic() - self.saved_at >= self.interval_s:
+            self._save(net, optimizer, schedule, state)
+        if leaving:
+            raise Leaving
+
+    def _save(
+        self, net: nn.Module, optimizer: Optimizer, schedule: Schedule, state: Trained
+    ) -> None:
         started, self.none = time.monotonic(), False
         note = {
             "step": schedule.last_epoch,

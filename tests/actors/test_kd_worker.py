@@ -161,6 +161,34 @@ def test_a_retried_run_takes_the_place_of_its_failed_row(home, monkeypatch):
     assert ledger.rows_of(store, [row.key]) == {row.key: row}
 
 
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_node_that_was_told_to_go_leaves_what_it_has(home, monkeypatch, epochs):
+    """After one run, and then before the second or in the middle of it."""
+    store, card, shared = home
+    some, asked = runs(card, 7 + epochs), []
+
+    def leaving():
+        asked.append(1)
+        return len(asked) > 1 + KD.epochs + epochs + bool(epochs)
+
+    monkeypatch.setattr(kd_worker.notice, "here", lambda: leaving)
+    done = kd_worker.distil_shard(store.uri, some, *shared)
+    assert [row.key for row in done.rows] == [some[0].key]
+    assert list(done.left) == some[1:]
+    assert {run.key for run in some} & ledger.done(store) == {some[0].key}
+    begun = {path.split("/")[1] for path in store.list("checkpoints")}
+    assert begun == ({some[1].key} if epochs else set())
+
+    monkeypatch.setattr(kd_worker.notice, "here", lambda: lambda: False)
+    more = kd_worker.distil_shard(store.uri, done.left, *shared)
+    assert [len(row.curve) for row in more.rows] == [KD.epochs] * 2
+    undisturbed = kd_worker.distil_shard(store.uri, runs(card, 7 + epochs), *shared)
+    assert [row.curve for row in undisturbed.rows] == [
+        row.curve for row in (*done.rows, *more.rows)
+    ]
+    assert store.list("checkpoints") == []
+
+
 def test_a_run_goes_on_from_its_checkpoint(home, monkeypatch):
     """One that was killed before its row was in the store."""
     store, card, shared = home

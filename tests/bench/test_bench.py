@@ -29,6 +29,16 @@ def test_json_is_the_last_line(words):
     assert figures.get("relative_difference", 0) < 1e-4
 
 
+def test_scale_tells_the_limits():
+    words = ["bench", "scale", "--gpus", "1,8", "--json"]
+    found = json.loads(CliRunner().invoke(app, words).output.splitlines()[-1])
+    assert [(one["runs"], one["gpus"]) for one in found["points"]] == [
+        ("short", 1), ("short", 8), ("long", 1), ("long", 8)
+    ]  # fmt: skip
+    assert all(0 < one["efficiency"] <= 1 for one in [found, *found["points"]])
+    assert all(value >= 0 for value in found["costs"].values())
+
+
 def test_ways_are_timed_in_turn():
     calls = []
     pair = in_turn(lambda: calls.append("ours"), lambda: calls.append("plain"), 2)

@@ -35,12 +35,15 @@ class Materials:
     def images(self, dataset):
         return 66
 
-    def lost(self, one):
+    def lost(self, one, shared):
         self.losses += 1
         return self.losses
 
     def forget(self, one):
         pass
+
+    def served(self, one):
+        self.losses = 0
 
 
 class TwoNodes(Nodes):
@@ -53,7 +56,10 @@ class TwoNodes(Nodes):
 def driver(max_failed=1.0):
     rules = Rules(How(), shard=4, max_failed=max_failed)
     tally = Tally(total=25, done=0, slots=1, log=None)
-    return _Driver(Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials(), TwoNodes())
+    given = {one.key: () for one in RUNS}
+    return _Driver(
+        Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials(), TwoNodes(), given=given
+    )
 
 
 def task_error(cause):
@@ -108,6 +114,23 @@ def test_lost_material_is_made_again_a_few_times(error):
     found._ended(RUNS[:3], error)
     assert list(found.broken) == [RUNS[0].teacher.id]
     assert not found.attempts.again
+
+
+def test_nodes_may_die_for_as_long_as_runs_get_done():
+    found = driver()
+    for number in range(3 * MOST):
+        found._ended(RUNS[:3], ObjectLostError("0" * 56, None, ""))
+        assert found.attempts.again.pop() == RUNS[:3]
+        found._ended(RUNS[number : number + 1], Done(rows(*["ok"]), 1.0))
+    assert not found.broken
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_what_a_node_that_goes_has_left_is_done_elsewhere(done):
+    found = driver()
+    found._ended(RUNS[:3], Done(rows(*["ok"] * done), 1.0, left=RUNS[done:3]))
+    assert list(found.attempts.again) == [RUNS[done:3]]
+    assert found.tally.done == done
 
 
 def test_a_fault_of_ours_breaks_the_task():

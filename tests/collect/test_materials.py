@@ -108,11 +108,37 @@ def test_what_never_fits_is_alone(made):
 
 def test_what_is_lost_is_made_again(made):
     held = kept(1e9)
+    first = held.acquire(ONE)
     held.acquire(ONE)
-    held.acquire(ONE)
-    assert held.lost(ONE) == 1
+    assert held.lost(ONE, first) == 1
     held.release(ONE)
-    assert held.acquire(ONE) == (4, 5, 6)
+    second = held.acquire(ONE)
+    assert second == (4, 5, 6)
     held.release(ONE)
     held.release(ONE)
-    assert held.lost(ONE) == 2
+    assert held.lost(ONE, second) == 2
+
+
+def test_many_shards_that_lose_the_same_count_once(made):
+    held = kept(1e9)
+    shared = [held.acquire(ONE) for _ in range(12)]
+    assert [held.lost(ONE, one) for one in shared[:6]] == [1] * 6
+    again = held.acquire(ONE)
+    assert [held.lost(ONE, one) for one in shared[6:]] == [1] * 6
+    assert held.acquire(ONE) == again == (4, 5, 6)
+
+
+def test_what_another_recipe_has_made_again_is_kept(made):
+    held = kept(1e9)
+    one, other = held.acquire(ONE), held.acquire(OTHER_RECIPE)
+    held.lost(ONE, one)
+    assert held.acquire(ONE) == (5, 6, 7)
+    assert held.lost(OTHER_RECIPE, other) == 1
+    assert held.acquire(OTHER_RECIPE) == (5, 6, 8)
+
+
+def test_losses_count_no_more_once_runs_get_done(made):
+    held = kept(1e9)
+    for _ in range(3):
+        assert held.lost(ONE, held.acquire(ONE)) == 1
+        held.served(ONE)
