@@ -11,7 +11,7 @@ from dass_ray import ledger, searches
 from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import Network, build
 from dass_ray.models.weights import from_bytes, load_into
 from dass_ray.records import RunRow
 from dass_ray.searches import SearchCard
@@ -45,7 +45,7 @@ class Shippable(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: ResNet, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, net: Network, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.net = net
         self.register_buffer("mean", mean[:, None, None])
@@ -74,7 +74,7 @@ def export(store: Store, search: str, spec: str | None, out: Path) -> StudentCar
         raise UserError(
             f"the run of {row.spec} was not made by a search, so its weights were not kept"
         ) from None
-    net = ResNet(card.teacher.space, Spec.parse(row.spec), row.classes).eval()
+    net = build(card.teacher.space, Spec.parse(row.spec), row.classes).eval()
     load_into(net, from_bytes(weights, path), path)
     data = load_dataset(store, card.teacher.dataset).resized(net.space.image_size)
     student = _card(card, row, data.mean, data.std)

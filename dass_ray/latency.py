@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dass_ray.cost import input_widths
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.records import SCHEMA_VERSION
@@ -116,7 +115,7 @@ class LatencyTable(LatencySetup):
                 f"it was measured on the space {self.space.name!r}"
             )
         slots, times = self._lookup
-        width, inputs = slots[specs], slots[input_widths(specs.astype(np.int64))]
+        width, inputs = slots[specs], slots[self.space.inputs(specs)]
         first = np.arange(specs.shape[2]) == 0
         found = times[first.astype(int), np.arange(stages)[:, None], inputs, width]
         ms: NDArray[np.float64] = self.base + found.sum(axis=(1, 2))

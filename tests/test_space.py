@@ -75,6 +75,19 @@ def test_json_round_trip(space):
 
 
 @few
+@given(spaces, seeds)
+def test_inputs_of_blocks(space, seed):
+    """Of each block, the width of the one before it; of the first, its own, by the stem."""
+    (spec,) = specs(space, 1, seed)
+    found = space.inputs(space.pack([spec]))[0]
+    before = spec.stages[0][0]
+    for s, stage in enumerate(spec.stages):
+        for j in range(space.max_depth):
+            assert found[s, j] == (before if j < len(stage) else 0)
+            before = stage[j] if j < len(stage) else before
+
+
+@few
 @given(spaces, seeds, st.integers(1, 30))
 def test_samples_are_in_the_space(space, seed, n):
     drawn = space.sample(n, rng(seed))

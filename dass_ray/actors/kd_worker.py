@@ -27,7 +27,7 @@ from dass_ray.kd.checkpoint import StoreCheckpoints, under_way
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import Network
 from dass_ray.models.weights import to_bytes
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
@@ -64,7 +64,7 @@ class Shared:
     """What the runs of one task share."""
 
     data: Dataset
-    teacher: ResNet
+    teacher: Network
     labels: SoftLabels
 
 
@@ -129,12 +129,12 @@ def load_data(uri: str, name: str, size: int) -> PackedData:
     return PackedData.of(resolve(_store(uri), name).resized(size))
 
 
-def load_teacher(uri: str, card: TeacherCard) -> ResNet:
+def load_teacher(uri: str, card: TeacherCard) -> Network:
     """A teacher of the store, on the host."""
     return load_net(_store(uri), card)
 
 
-def make_soft_labels(recipe: KDRecipe, data: PackedData, teacher: ResNet) -> PackedLabels:
+def make_soft_labels(recipe: KDRecipe, data: PackedData, teacher: Network) -> PackedLabels:
     """The teacher's logits on the recipe's fixed views."""
     return PackedLabels.of(soft_labels(teacher.to(device()), data.unpack().to(device()), recipe))
 
@@ -143,7 +143,7 @@ def distil_shard(
     uri: str,
     runs: Sequence[Run],
     data: PackedData,
-    teacher: ResNet,
+    teacher: Network,
     labels: PackedLabels,
     how: How = How(),
 ) -> Done:

@@ -19,7 +19,7 @@ from dass_ray.kd.distill import distil, student
 from dass_ray.kd.losses import distillation
 from dass_ray.kd.train import accuracy, rate, steps_per_epoch
 from dass_ray.kd.views import soft_labels
-from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.models.network import Network, seeded
 from dass_ray.recipe import DISTILL, KDRecipe
 from dass_ray.sampling import first_over_cost
 from dass_ray.space import MICRO, Spec
@@ -83,7 +83,7 @@ class _OneByOne(Pictures[tuple[Tensor, int]]):
         return (pixels - self.mean) / self.std, self.labels[index]
 
 
-def plain(spec: Spec, teacher: ResNet, data: Dataset, recipe: KDRecipe) -> None:
+def plain(spec: Spec, teacher: Network, data: Dataset, recipe: KDRecipe) -> None:
     """One epoch, with validation and test, as most KD code has it."""
     net = student(spec, teacher, recipe, 0).train()
     pictures = _OneByOne(data, recipe, np.random.default_rng(0))

@@ -12,8 +12,8 @@ from dass_ray.kd.losses import distillation
 from dass_ray.kd.train import OnEpoch, accuracy, train
 from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import SoftLabels
+from dass_ray.models.network import Network, seeded
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet, seeded
 from dass_ray.recipe import KDRecipe
 from dass_ray.space import Spec
 
@@ -22,14 +22,14 @@ from dass_ray.space import Spec
 class Distilled:
     """A distilled student; accuracies in [0, 1], the test split's with the final weights."""
 
-    net: ResNet
+    net: Network
     trained: Trained
     test: float | None  # None where the run diverged
 
 
 def distil(
     spec: Spec,
-    teacher: ResNet,
+    teacher: Network,
     labels: SoftLabels,
     dataset: Dataset,
     recipe: KDRecipe,
@@ -60,7 +60,7 @@ def distil(
     return Distilled(net.eval(), trained, test)
 
 
-def student(spec: Spec, teacher: ResNet, recipe: KDRecipe, seed: int) -> ResNet:
+def student(spec: Spec, teacher: Network, recipe: KDRecipe, seed: int) -> Network:
     """The student's network before distillation, on the teacher's device."""
     net = seeded(teacher.space, spec, teacher.classes, seed).to(teacher.head.weight.device)
     return net if recipe.start == "random" else remap(teacher, net, recipe.start)

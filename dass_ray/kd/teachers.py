@@ -13,7 +13,7 @@ from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.teacher import Teacher, chance, near_chance, train_teacher
 from dass_ray.kd.train import OnEpoch, accuracy
 from dass_ray.kd.trained import Trained
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import Network, build
 from dass_ray.models.weights import fingerprint, from_bytes, load_into, to_bytes
 from dass_ray.recipe import TeacherRecipe
 from dass_ray.records import TeacherCard, teacher_id
@@ -58,10 +58,10 @@ def list_teachers(store: Store) -> list[TeacherCard]:
     return sorted(cards, key=lambda card: (card.dataset, card.id))
 
 
-def load_net(store: Store, card: TeacherCard) -> ResNet:
+def load_net(store: Store, card: TeacherCard) -> Network:
     """The teacher's network in eval mode, on the host."""
     path = f"teachers/{card.id}/weights.safetensors"
-    net = ResNet(card.space, card.space.teacher, len(card.classes))
+    net = build(card.space, card.space.teacher, len(card.classes))
     load_into(net, from_bytes(store.get(path), path), path)
     return net.eval()
 
@@ -93,7 +93,7 @@ def import_into(
     """
     classes = len(dataset.card.classes)
     _check_head(state, classes, where)
-    net = ResNet(space, space.teacher, classes)
+    net = build(space, space.teacher, classes)
     load_into(net, state, where)
     net.to(dataset.train.images.device).eval()
     right = {name: accuracy(net, dataset, dataset.splits[name]) for name in ("validation", "test")}
@@ -148,7 +148,7 @@ def _commit(
     return _commit_card(store, card)
 
 
-def _measured_again(card: TeacherCard, net: ResNet, dataset: Dataset) -> TeacherCard:
+def _measured_again(card: TeacherCard, net: Network, dataset: Dataset) -> TeacherCard:
     """The card for other weights of the same plan."""
     validation = accuracy(net, dataset, dataset.validation)
     return card.model_copy(

@@ -14,7 +14,6 @@ from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
 from dass_ray import __version__
-from dass_ray.cost import input_widths
 from dass_ray.errors import UserError
 from dass_ray.latency import (
     LEAST,
@@ -60,7 +59,7 @@ def fit(setup: LatencySetup, measured: Sequence[tuple[Spec, float]]) -> LatencyT
 def features(space: Space, specs: Specs) -> Reals:
     """[N, 1 + 4 S]: one, then sums over each stage's blocks of what `_block` gives."""
     width = specs.astype(np.int64)
-    inputs, first = input_widths(width), np.arange(specs.shape[2]) == 0
+    inputs, first = space.inputs(specs), np.arange(specs.shape[2]) == 0
     stages = [
         _block(space, s, first, inputs[:, s], width[:, s]).sum(axis=1)
         for s in range(len(space.widths))

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from dass_ray.cost import cost
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import Network
 from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.model import Predictor, Verified
 from dass_ray.space import Specs
@@ -38,7 +38,7 @@ class TaskScorer:
     def __init__(
         self,
         predictor: Predictor,
-        teacher: ResNet,
+        teacher: Network,
         accuracy: float,
         dataset: Dataset | None = None,
         dtype: torch.dtype = torch.float32,

@@ -40,7 +40,7 @@ def draw(space: Space, spec: Spec) -> Drawing:
     """The drawing of a student of the space, or of the teacher itself."""
     bars, captions, y = [], [], 0.0
     scale, side = _FULL / max(space.widths), space.image_size
-    for stage, full, stride in zip(spec.stages, space.widths, space.strides, strict=True):
+    for stage, full, stride in zip(spec.widths, space.widths, space.strides, strict=True):
         side //= stride
         y += _CAPTION
         captions.append((y - 7, f"{side}×{side} px · {len(stage)} of {space.max_depth} blocks"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dass_ray.models.prefix_tree import Room, Walk
-from dass_ray.models.stacked import Stacked
+from dass_ray.models.resnet import Block, ResNet
 from dass_ray.predictor.probes import Maps
 from dass_ray.space import MICRO, PAPER, Space
 
@@ -134,18 +134,18 @@ def prefixes(specs):
 @pytest.fixture
 def runs(monkeypatch):
     """The maps that go into blocks, by block; the stem's by None."""
-    seen, block, stem = [], Stacked.block, Stacked.stem
+    seen, block, stem = [], Block.cut, ResNet.cut_begin
 
-    def counted(run, module, maps, width, told):
+    def counted(module, run, maps, numbers, told):
         seen.append((module, maps))
-        return block(run, module, maps, width, told)
+        return block(module, run, maps, numbers, told)
 
-    def counted_stem(run, net, x, width, told):
+    def counted_stem(net, run, x, width, told):
         seen.append((None, x[None]))
-        return stem(run, net, x, width, told)
+        return stem(net, run, x, width, told)
 
-    monkeypatch.setattr(Stacked, "block", counted)
-    monkeypatch.setattr(Stacked, "stem", counted_stem)
+    monkeypatch.setattr(Block, "cut", counted)
+    monkeypatch.setattr(ResNet, "cut_begin", counted_stem)
     return seen
 
 

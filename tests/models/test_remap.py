@@ -3,8 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dass_ray.models.network import seeded
 from dass_ray.models.remap import channels, remap
-from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.models.resnet import ResNet
 from dass_ray.space import MICRO, Spec
 
 from .. import make_task
