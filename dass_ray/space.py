@@ -179,7 +179,7 @@ class Space(Layout):
     def inputs(self, specs: Specs | Ints) -> Ints:
         """[N, S, D]: channels that enter each block; 0 where there is no block."""
         widths = self.decoded(specs)[:, 0]
-        return inputs(widths, self.family.stem(self, widths[:, 0, 0]))
+        return inputs(widths, self.family.stem_width(self, widths[:, 0, 0]))
 
     def sample(self, n: int, rng: np.random.Generator) -> Specs:
         """[N, S, D]: depth of every stage and every block drawn uniformly."""

@@ -5,10 +5,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dass_ray.cost import Cost, cost
-from dass_ray.models.resnet import ResNet
-from dass_ray.space import MICRO, PAPER, Space, Spec
+from dass_ray.models.network import build
+from dass_ray.space import MICRO, PAPER, Space, Spec, preset
 
-from .make import ODD, TINY, specs
+from .make import MOBILE, ODD, TINY, specs
 
 PLAIN = Space(name="plain", image_size=8, widths=(3,), strides=(1,), max_depth=4)
 
@@ -16,7 +16,7 @@ PLAIN = Space(name="plain", image_size=8, widths=(3,), strides=(1,), max_depth=4
 @torch.no_grad()
 def counted(space, spec, classes, device):
     """Parameters and FLOPs of the built network, as torch counts them."""
-    net = ResNet(space, spec, classes).eval().to(device)
+    net = build(space, spec, classes).eval().to(device)
     image = torch.zeros(1, 3, space.image_size, space.image_size, device=device)
     with FlopCounterMode(display=False) as counter:
         net(image)
@@ -26,7 +26,8 @@ def counted(space, spec, classes, device):
 @pytest.mark.parametrize(
     ("space", "students", "device"),
     [(MICRO, 150, "cpu"), (PAPER, 6, "meta"), (TINY, 30, "cpu"), (ODD, 30, "cpu"),
-     (PLAIN, 20, "cpu")],
+     (PLAIN, 20, "cpu"), (MOBILE, 40, "cpu"), (preset("micro-mobile"), 30, "cpu"),
+     (preset("paper-mobile"), 6, "meta")],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
 def test_equals_counting_on_the_built_network(space, students, device, monkeypatch):

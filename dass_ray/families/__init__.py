@@ -12,7 +12,10 @@ from dass_ray.errors import UserError
 from dass_ray.families.base import Family
 
 GROUP = "dass_ray.families"
-BUILT_IN = {"resnet": "dass_ray.families.resnet:ResNetBlocks"}
+BUILT_IN = {
+    "resnet": "dass_ray.families.resnet:ResNetBlocks",
+    "mobilenet": "dass_ray.families.mobilenet:MobileNetBlocks",
+}
 
 
 def names() -> list[str]:

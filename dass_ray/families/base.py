@@ -88,7 +88,7 @@ class Family(Frozen, ABC):
         return self.blocks(layout)[-1]
 
     @abstractmethod
-    def stem(self, layout: Layout, first: Ints) -> Ints:
+    def stem_width(self, layout: Layout, first: Ints) -> Ints:
         """[N]: channels that the stem gives to first blocks of widths [N]."""
 
     @abstractmethod

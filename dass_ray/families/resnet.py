@@ -33,7 +33,7 @@ class ResNetBlocks(Family):
         """The full width alone."""
         return (layout.widths[-1],)
 
-    def stem(self, layout: Layout, first: Ints) -> Ints:
+    def stem_width(self, layout: Layout, first: Ints) -> Ints:
         """The stem has the first block's width."""
         return first
 
@@ -41,7 +41,7 @@ class ResNetBlocks(Family):
         """See `Family.cost`."""
         width = blocks[:, 0]
         stem, head = width[:, 0, 0], last_widths(width)
-        entering = inputs(width, self.stem(layout, stem))
+        entering = inputs(width, self.stem_width(layout, stem))
         weights = 9 * (entering * width + width * width)  # two 3x3 convolutions a block
         norms = 4 * width.sum(axis=(1, 2)) + 2 * stem
         params = weights.sum(axis=(1, 2)) + 27 * stem + norms + (head + 1) * classes

@@ -10,19 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dass_ray.models.network import Network, NetworkBlock, kaiming
+from dass_ray.models.shortcut import shortcut
 from dass_ray.models.stacked import OnNorm, Stacked, pooled
 from dass_ray.space import Space, Spec
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-
-
-def shortcut(x: Tensor, width: int, stride: int) -> Tensor:
-    """[B, C, H, W] -> [B, width, H/stride, W/stride]: max-pooled, zero-padded or cut."""
-    x = F.max_pool2d(x, stride) if stride > 1 else x
-    missing = width - x.shape[1]
-    return F.pad(x, (0, 0, 0, 0, 0, missing)) if missing > 0 else x[:, :width]
 
 
 class Block(NetworkBlock):

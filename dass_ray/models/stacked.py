@@ -50,10 +50,14 @@ class Stacked:
     dtype: torch.dtype = torch.float32
 
     def conv(self, conv: nn.Conv2d, maps: Tensor, width: int) -> Tensor:
-        """A convolution cut to what comes in: [n, B, C, H, W] -> [n, B, width, ., .]."""
+        """A convolution cut to what comes in: [n, B, C, H, W] -> [n, B, width, ., .].
+
+        Of one group, or of as many as it has channels: then width is C.
+        """
         n, b, c = maps.shape[:3]
-        kernel = conv.weight[:width, :c].to(self.dtype)
-        out = F.conv2d(maps.flatten(0, 1).to(self.dtype), kernel, None, conv.stride, conv.padding)
+        kernel, groups = conv.weight[:width, :c].to(self.dtype), 1 if conv.groups == 1 else c
+        flat = maps.flatten(0, 1).to(self.dtype)
+        out = F.conv2d(flat, kernel, None, conv.stride, conv.padding, groups=groups)
         return out.to(maps.dtype).view(n, b, *out.shape[1:])
 
     def norm(self, norm: nn.BatchNorm2d, maps: Tensor, told: OnNorm) -> Tensor:

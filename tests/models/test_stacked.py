@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dass_ray.models.resnet import Block, shortcut
+from dass_ray.models.resnet import Block
+from dass_ray.models.shortcut import shortcut
 from dass_ray.models.stacked import Moments, Stacked, pooled
 
 from .. import make_task
