@@ -42,7 +42,7 @@ class Spec:
     stages: tuple[tuple[Block, ...], ...]
 
     def __str__(self) -> str:
-        return "/".join("-".join(map(_block_text, stage)) for stage in self.stages)
+        return "/".join("-".join(map(block_text, stage)) for stage in self.stages)
 
     @property
     def widths(self) -> tuple[tuple[int, ...], ...]:
@@ -60,7 +60,8 @@ class Spec:
             ) from None
 
 
-def _block_text(block: Block) -> str:
+def block_text(block: Block) -> str:
+    """A block in the text form of a spec: `8`, or `8x3`."""
     return "x".join(map(str, codes.numbers(block)))
 
 
@@ -142,11 +143,11 @@ class Space(Layout):
                 raise UserError(f"{spec}: stage {i} needs 1 to {self.max_depth} blocks")
             if wrong := [block for block in stage if block not in choice]:
                 raise UserError(
-                    f"{spec}: {self._word} {_block_text(wrong[0])} in stage {i} is not one of "
-                    f"({', '.join(map(_block_text, choice))})"
+                    f"{spec}: {self._word} {block_text(wrong[0])} in stage {i} is not one of "
+                    f"({', '.join(map(block_text, choice))})"
                 )
         if spec.stages[-1][-1] not in self.family.ends(self):
-            only = ", ".join(map(_block_text, self.family.ends(self)))
+            only = ", ".join(map(block_text, self.family.ends(self)))
             raise UserError(f"{spec}: the last block keeps the teacher's {self._word} {only}")
         return spec
 
@@ -175,6 +176,17 @@ class Space(Layout):
     def decoded(self, specs: Specs | Ints) -> Ints:
         """[N, G, S, D]: the numbers of each block of students [N, S, D]; the first is its width."""
         return codes.decoded(specs, self.numbers)
+
+    @cached_property
+    def block_widths(self) -> tuple[tuple[int, ...], ...]:
+        """The widths that blocks of each stage may have, ascending."""
+        every = ({codes.numbers(block)[0] for block in stage} for stage in self.blocks)
+        return tuple(tuple(sorted(widths)) for widths in every)
+
+    def stem_width(self, code: int) -> int:
+        """Channels that the stem gives to a first block of this code."""
+        width = self.decoded(np.array([code]))[:, 0]
+        return int(self.family.stem_width(self, width)[0])
 
     def inputs(self, specs: Specs | Ints) -> Ints:
         """[N, S, D]: channels that enter each block; 0 where there is no block."""

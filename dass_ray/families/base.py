@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 from dass_ray.frozen import Frozen
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Reals = NDArray[np.float64]
 Block = int | tuple[int, ...]
 """A block's width in channels; or its width, and what else its family lets vary."""
 
@@ -58,6 +60,14 @@ class Layout(Frozen):
         sides: Ints = self.image_size // np.cumprod(self.strides)
         return sides
 
+    def pixels(self, stage: int, first: Bools) -> tuple[int, Ints]:
+        """Of the maps that blocks of a stage make, and [...] of those that go into them.
+
+        first [...]: whether a block is the first of its stage, which has the stride.
+        """
+        made = int(self.sides[stage]) ** 2
+        return made, np.where(first, self.strides[stage] ** 2, 1) * made
+
 
 class Family(Frozen, ABC):
     """One kind of network. Its fields are what a space of this family may set.
@@ -98,6 +108,19 @@ class Family(Frozen, ABC):
         Of students with blocks [N, G, S, D], 0 where there is none, and a head of `classes`
         outputs. Batch norms have parameters but count as no work.
         """
+
+    def work(self, layout: Layout, stage: int, first: Bools, entering: Ints, blocks: Ints) -> Reals:
+        """[..., W]: what the time of blocks is taken to be linear in, in each stage, for latency.
+
+        blocks [G, ...]: their numbers; first [...]: whether they are the first of their stage, into
+        which maps of the stage before go; entering [...]: channels. Zeros where the width is 0.
+        By default: that there is a block, the numbers that it reads and writes, and the product of
+        all its numbers, of the channels and of the pixels.
+        """
+        pixels, read = layout.pixels(stage, first)
+        moved = read * entering + pixels * blocks[0]
+        columns = (blocks[0] > 0, moved, pixels * entering * blocks.prod(axis=0))
+        return np.stack([np.asarray(column, np.float64) for column in columns], axis=-1)
 
 
 def inputs(widths: Ints, stem: Ints) -> Ints:

@@ -10,7 +10,16 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from dass_ray.families.base import Block, Family, Ints, Layout, inputs, last_widths
+from dass_ray.families.base import (
+    Block,
+    Bools,
+    Family,
+    Ints,
+    Layout,
+    Reals,
+    inputs,
+    last_widths,
+)
 from dass_ray.families.codes import RADIX
 
 
@@ -75,3 +84,14 @@ class MobileNetBlocks(Family):
         widen[:, :, 0] *= np.square(layout.strides)  # before the stride, on more pixels
         macs = ((widen + rest).sum(axis=2) * pixels).sum(axis=1) + tail * pixels[-1] + head
         return params, macs + stem * layout.image_size**2
+
+    def work(self, layout: Layout, stage: int, first: Bools, entering: Ints, blocks: Ints) -> Reals:
+        """[..., 4]: that there is a block; what it reads and writes; MACs of the 1x1 convolutions;
+        MACs of the 3x3 one.
+        """
+        pixels, read = layout.pixels(stage, first)
+        width, inner = blocks[0], entering * blocks[1]
+        moved = read * (entering + 2 * inner) + pixels * (2 * inner + width)
+        pointwise = read * entering * inner + pixels * inner * width
+        columns = (width > 0, moved, pointwise, 9 * pixels * inner)
+        return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=-1)

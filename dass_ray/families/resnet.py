@@ -6,7 +6,20 @@ Datasets", ICLR 2023; here stage widths, depths and multipliers are data.
 
 from typing import ClassVar, Literal, Self
 
-from dass_ray.families.base import Block, Family, Ints, Layout, inputs, last_widths
+import numpy as np
+
+from dass_ray.families.base import (
+    Block,
+    Bools,
+    Family,
+    Ints,
+    Layout,
+    Reals,
+    inputs,
+    last_widths,
+)
+
+_LANES = 16  # channels that vector units take at once, float32 of AVX-512
 
 
 class ResNetBlocks(Family):
@@ -47,3 +60,20 @@ class ResNetBlocks(Family):
         params = weights.sum(axis=(1, 2)) + 27 * stem + norms + (head + 1) * classes
         macs = (weights.sum(axis=2) * layout.sides**2).sum(axis=1)
         return params, macs + 27 * stem * layout.image_size**2 + head * classes
+
+    def work(self, layout: Layout, stage: int, first: Bools, entering: Ints, blocks: Ints) -> Reals:
+        """[..., 4]; chosen by the error on students that took no part (docs/PERFORMANCE.md).
+
+        That there is a block; channels x pixels that it reads and writes; its multiply-accumulates;
+        the same with channels rounded up to what vector units take at once.
+        """
+        pixels, read = layout.pixels(stage, first)
+        width, (padded, wide) = blocks[0], (_rounded(entering), _rounded(blocks[0]))
+        macs = [9 * (entering * width + width * width), 9 * (padded * wide + wide * wide)]
+        moved = read * entering + pixels * 2 * width
+        columns = [width > 0, moved, *(pixels * column for column in macs)]
+        return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=-1)
+
+
+def _rounded(channels: Ints) -> Ints:
+    return -(-channels // _LANES) * _LANES

@@ -20,6 +20,7 @@ from dass_ray.report.wording import (
     unverified,
     versus,
 )
+from dass_ray.space import block_text
 
 _NUMBER: dict[str, Any] = {"justify": "right", "no_wrap": True}
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -69,7 +70,8 @@ def _cells(student: Student) -> dict[str, str | Text]:
 
 def _teacher_cells(report: SearchReport) -> dict[str, str | Text]:
     teacher = report.card.teacher
-    stages = "/".join(f"{width}×{teacher.space.max_depth}" for width in teacher.space.widths)
+    full = (block_text(stage[-1]) for stage in teacher.space.blocks)
+    stages = "/".join(f"{block}×{teacher.space.max_depth}" for block in full)
     return {
         "role": "teacher",
         "student": Text(stages),
