@@ -21,7 +21,7 @@ app = typer.Typer(
 @app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="What the table is called from now on.")],
-    space: Annotated[str, typer.Option(help="As in micro or paper.")] = "micro",
+    space: Annotated[str, typer.Option(help="A preset, such as micro or paper.")] = "micro",
     classes: Annotated[int, typer.Option(min=1, help="Outputs of the students.")] = 10,
     device: Annotated[str, typer.Option(help="cpu, cuda, or cuda:1 for the second GPU.")] = "cpu",
     batch: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 1,

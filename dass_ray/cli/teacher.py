@@ -34,7 +34,7 @@ def train(
 ) -> None:
     """Train the largest network of a space on a data set; a search does this by itself.
 
-    Settings: space (micro or paper), teacher.epochs, teacher.lr, ..., teacher_seed.
+    Settings: space (such as micro or paper), teacher.epochs, teacher.lr, ..., teacher_seed.
     """
     from dass_ray.actors.session import ray_session  # noqa: PLC0415 - Ray and torch take seconds
     from dass_ray.collect import train_teachers  # noqa: PLC0415
@@ -55,7 +55,7 @@ def train(
 def import_(
     dataset: Annotated[str, typer.Argument(help="The data set that the teacher knows.")],
     weights: Annotated[Path, typer.Argument(help="safetensors state of the space's largest net.")],
-    space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    space: Annotated[str, typer.Option(help="A preset, such as micro or paper.")] = "micro",
     store: StoreUri = None,
 ) -> None:
     """Import the weights of a teacher that was trained elsewhere."""

@@ -15,7 +15,7 @@ from ..make import MOBILE
 from ..test_path import pictures, run
 
 CONFIG = """
-teacher: {epochs: 12, min_steps: 0, batch_size: 16, lr: 0.05, crop_padding: 1, flip: false}
+teacher: {epochs: 25, min_steps: 0, batch_size: 16, lr: 0.1, crop_padding: 1, flip: false}
 kd: {epochs: 1, min_steps: 0, batch_size: 16, views: 1, crop_padding: 1, flip: false}
 """
 SPACES = {"plain": "plain", "mobilenet": MOBILE.model_dump_json()}
