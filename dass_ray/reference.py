@@ -147,7 +147,7 @@ def markdown() -> str:
     for model in shared:
         parts.append(f"## {model.__name__}\n\n{_about(model)}\n\n{_table(model)}")
         for preset, known in PRESETS_OF.get(model, {}).items():
-            parts.append(_preset(preset, model, known))
+            parts.append(_preset(preset, known))
     return "\n\n".join(parts) + "\n"
 
 
@@ -173,7 +173,7 @@ def _table(model: type[BaseModel]) -> str:
     return "\n".join(["| key | value | default | |", "|---|---|---|---|", *rows])
 
 
-def _preset(name: str, model: type[BaseModel], known: BaseModel) -> str:
+def _preset(name: str, known: BaseModel) -> str:
     values = known.model_dump()
-    changed = (f"{key}: {_plain(values[key])}" for key in model.model_fields if key != "name")
+    changed = (f"{key}: {_plain(value)}" for key, value in values.items() if key != "name")
     return f"`{name}` is " + ", ".join(f"`{one}`" for one in changed) + "."

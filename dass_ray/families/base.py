@@ -70,13 +70,12 @@ class Layout(Frozen):
 
 
 class Family(Frozen, ABC):
-    """One kind of network. Its fields are what a space of this family may set.
-
-    network: where the class of its networks is, as `module:name`.
-    """
+    """One kind of network. Its fields are what a space of this family may set."""
 
     network: ClassVar[str]
+    """Where the class of its networks is, as `module:name`."""
     name: str
+    """Name of the family."""
 
     @classmethod
     def presets(cls) -> tuple[tuple[Layout, Self], ...]:

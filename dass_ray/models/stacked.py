@@ -52,7 +52,7 @@ class Stacked:
     def conv(self, conv: nn.Conv2d, maps: Tensor, width: int) -> Tensor:
         """A convolution cut to what comes in: [n, B, C, H, W] -> [n, B, width, ., .].
 
-        Of one group, or of as many as it has channels: then width is C.
+        Of one group, or of as many as it has channels: then `width` is C.
         """
         n, b, c = maps.shape[:3]
         kernel, groups = conv.weight[:width, :c].to(self.dtype), 1 if conv.groups == 1 else c
