@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.limits import Limits
+from dass_ray.network import Network
 from dass_ray.recipe import DISTILL, TEACHERS, KDRecipe, TeacherRecipe
 from dass_ray.space import MICRO, Space, preset
 
@@ -52,8 +53,10 @@ class Resources(Frozen):
 
     cpus_per_run: float = Field(default=1, gt=0)
     """CPUs of one distillation."""
-    gpus_per_run: float = Field(default=0.25, gt=0, le=1)
-    """Share of a GPU, so that several short runs fill one; unused where there is no GPU."""
+    gpus_per_run: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = 0.25
+    """Share of a GPU, so that several short runs fill one; unused where there is no GPU. auto: by
+    the memory of the largest student, measured on each type of GPU that the cluster has at the
+    beginning; a teacher then gets a whole GPU. Smaller GPUs that join later need a number."""
     scorers: int | None = Field(default=None, ge=1)
     """Actors that score candidates; by default one for each GPU, or else each CPU."""
     shared_gib: float = Field(default=4.0, gt=0)
@@ -73,7 +76,7 @@ class StoreConfig(Frozen):
 
 
 class TeacherConfig(StoreConfig):
-    """One teacher: a data set, the space whose largest network it is, recipe and seed."""
+    """One teacher: a data set, the space of its students, a network, recipe and seed."""
 
     dataset: str
     """Name in the store, or one that comes with this: digits, textures:SEED."""
@@ -81,10 +84,25 @@ class TeacherConfig(StoreConfig):
     """A preset (micro, paper), or a space of your own."""
     teacher: TeacherField = TEACHERS["micro"]
     """Recipe of the teacher, where it is not there yet: a preset, or changes to one."""
+    network: Network | None = None
+    """A network from elsewhere to be the teacher; None: the largest one of the space."""
     teacher_seed: int = Field(default=0, ge=0)
     """Seed of that training."""
     teacher_id: str | None = None
     """A teacher of the store (`dass-ray teacher list`); None: the one that the recipe makes."""
+
+
+class ImportConfig(StoreConfig):
+    """A teacher that was trained elsewhere: what it knows, and how its proxy is distilled."""
+
+    dataset: str
+    """Name of the data set that it knows."""
+    space: SpaceField = MICRO
+    """Space of its students: a preset (micro, paper), or one of your own."""
+    network: Mapping[str, Any] = Field(default={})
+    """Fields of a Network that the source does not tell."""
+    teacher: TeacherField = TEACHERS["micro"]
+    """Recipe by which the proxy of a network from elsewhere is distilled."""
 
 
 Choosing = Literal["top", "diverse", "front", "improvement"]
@@ -180,6 +198,8 @@ class CollectConfig(StoreConfig):
     """A preset (micro, paper), or a space of your own."""
     teacher: TeacherField = TEACHERS["micro"]
     """Recipe of the teachers: a preset, or changes to one."""
+    network: Network | None = None
+    """A network from elsewhere to be every teacher; None: the largest one of the space."""
     teacher_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """A teacher is trained for each data set and each of these."""
     near_chance: Literal["leave out", "distil"] = "leave out"
@@ -215,6 +235,7 @@ class CollectConfig(StoreConfig):
             datasets=(config.dataset,),
             space=config.space,
             teacher=config.teacher,
+            network=config.network,
             teacher_seeds=(config.teacher_seed,),
         )
 

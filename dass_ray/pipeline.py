@@ -25,6 +25,7 @@ from dass_ray.store.base import Store
 from dass_ray.watch import Clock, Silent, Watcher
 
 ELSEWHERE = {"store", "address", "resources"}  # settings that may differ from call to call
+BY_TEACHER = {"network"}  # what the teacher's fingerprint says
 
 
 def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
@@ -88,7 +89,9 @@ def identity(config: SearchConfig, teacher: TeacherCard, predictor: str) -> str:
     """
     if config.name:
         return config.name
-    decides = _apart_from_budget(config).model_dump(mode="json", exclude=ELSEWHERE | {"name"})
+    decides = _apart_from_budget(config).model_dump(
+        mode="json", exclude=ELSEWHERE | BY_TEACHER | {"name"}
+    )
     hashed = content_hash(decides, teacher.fingerprint, predictor)
     return f"{config.dataset.replace(':', '-')}-{hashed[:8]}"
 
@@ -121,4 +124,4 @@ def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: s
 
 
 def _decides(config: SearchConfig) -> dict[str, object]:
-    return _apart_from_budget(config).model_dump(exclude=ELSEWHERE)
+    return _apart_from_budget(config).model_dump(exclude=ELSEWHERE | BY_TEACHER)

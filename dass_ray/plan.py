@@ -4,7 +4,7 @@ Runs come in blocks, made when they are asked for: the memory of a plan is that 
 one task, however many tasks, recipes and seeds there are.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -117,3 +117,18 @@ def missing(blocks: Iterable[Block], done: KeySet) -> Iterator[Block]:
         left = some.without(done)
         if left.specs:
             yield left
+
+
+def heaviest(blocks: Iterable[Block], images: Callable[[str], int]) -> Run:
+    """A run that takes as much memory as any of the blocks', which share a space.
+
+    It has the data set with the most training images, the recipe with the largest batch and the
+    largest student. images: of a data set.
+    """
+    teachers, recipes = dict[str, TeacherCard](), set[KDRecipe]()
+    for some in blocks:
+        teachers[some.teacher.dataset] = some.teacher
+        recipes.add(some.recipe)
+    card = max(teachers.values(), key=lambda teacher: images(teacher.dataset))
+    recipe = max(recipes, key=lambda recipe: recipe.batch_size)
+    return Run(teacher=card, spec=str(card.space.teacher), recipe=recipe, seed=0)

@@ -13,11 +13,36 @@ from typing import Literal, get_type_hints
 import pyarrow as pa
 
 from dass_ray.frozen import Frozen, content_hash
+from dass_ray.network import Network
 from dass_ray.recipe import KDRecipe, TeacherRecipe
 from dass_ray.space import Space
 
 SCHEMA_VERSION = 1
 """Raised when a key or a row changes its meaning; it enters every key."""
+
+
+class Proxy(Frozen):
+    """The largest network of a space, distilled from a teacher from elsewhere.
+
+    It stands for the teacher where weights are needed: students start from its weights and are
+    scored by them.
+    """
+
+    fingerprint: str  # of the weights
+    validation: float
+    test: float
+    curve: tuple[float, ...]
+    seconds: float
+
+
+class Foreign(Frozen):
+    """What is known of a teacher from elsewhere, beside its accuracy."""
+
+    network: Network  # with nothing left open
+    weights: str  # their fingerprint
+    params: int
+    flops: int  # convolutions and matrix products of one image, two for a multiply-accumulate
+    proxy: Proxy
 
 
 class TeacherCard(Frozen):
@@ -30,7 +55,7 @@ class TeacherCard(Frozen):
     space: Space
     recipe: TeacherRecipe | None  # None: imported
     seed: int | None
-    fingerprint: str  # of the weights
+    fingerprint: str  # of the weights; of a foreign teacher, also of its network and proxy
     validation: float
     test: float
     near_chance: bool
@@ -38,11 +63,24 @@ class TeacherCard(Frozen):
     seconds: float
     code_version: str
     schema_version: int = SCHEMA_VERSION
+    foreign: Foreign | None = None  # None: the space's own largest network
+
+    @property
+    def scored_as(self) -> float:
+        """Validation accuracy of the network whose weights the students are cut from."""
+        return self.foreign.proxy.validation if self.foreign else self.validation
 
 
-def teacher_id(dataset_fingerprint: str, space: Space, recipe: TeacherRecipe, seed: int) -> str:
+def teacher_id(
+    dataset_fingerprint: str,
+    space: Space,
+    recipe: TeacherRecipe,
+    seed: int,
+    network: Network | None = None,
+) -> str:
     """Identity of a teacher to be trained: its plan, known before its weights."""
-    return content_hash("teacher", SCHEMA_VERSION, dataset_fingerprint, space, recipe, seed)[:16]
+    parts = ["teacher", SCHEMA_VERSION, dataset_fingerprint, space, recipe, seed]
+    return content_hash(*parts, *([network] if network else []))[:16]
 
 
 class Run(Frozen):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from dass_ray.config import (
     CollectConfig,
     CompareConfig,
     EvaluateConfig,
+    ImportConfig,
     MetaTrainConfig,
     RecordConfig,
     SearchConfig,
@@ -28,6 +29,7 @@ from dass_ray.space import PRESETS, Space
 COMMANDS: dict[str, type[StoreConfig]] = {
     "search": SearchConfig,
     "teacher train": TeacherConfig,
+    "teacher import": ImportConfig,
     "collect": CollectConfig,
     "meta-train": MetaTrainConfig,
     "evaluate": EvaluateConfig,
@@ -95,9 +97,11 @@ def _kind(annotation: Any, bounds: str = "") -> tuple[str, type[BaseModel] | Non
         words, model = _kind(args[0], _bounds(annotation.__metadata__))
     elif origin is Literal:
         words = " \\| ".join(map(str, args))
-    elif origin in (Union, UnionType):  # the other one is None
+    elif origin in (Union, UnionType):  # the first one may have a model
         words, model = _kind(args[0], bounds)
-        words += ", or null"
+        words += "".join(f", or {_kind(other)[0]}" for other in args[1:])
+    elif annotation is NoneType:
+        words = "null"
     elif origin is tuple:
         words, model = _kind(args[0])
         words = f"list of {words}"
@@ -113,7 +117,8 @@ def _kind(annotation: Any, bounds: str = "") -> tuple[str, type[BaseModel] | Non
 def _bounds(metadata: Any) -> str:  # noqa: ANN401 - pydantic's
     found = [
         f"{sign} {getattr(one, name)}"
-        for one in metadata
+        for outer in metadata
+        for one in getattr(outer, "metadata", (outer,))
         for name, sign in BOUNDS.items()
         if getattr(one, name, None) is not None
     ]

@@ -19,6 +19,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from dass_ray import searches
+from dass_ray.actors import metrics
 from dass_ray.actors.scorer import TRIAL_CPUS, Support
 from dass_ray.errors import UserError
 from dass_ray.explore.archive import Candidates, keys
@@ -95,7 +96,7 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
                 self.explorer.archive.ask(from_table(self.space, batch).specs)
             self.asked += len(batch)
         self.told = self.asked
-        self.on_batch(self.told, self.best)
+        self._tell()
 
     def _learn(self, batch: pa.Table) -> None:
         scored = from_table(self.space, batch)
@@ -147,7 +148,13 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self.told += len(rows)
         self._remember(scored)
         self.seconds["telling"] += time.monotonic() - started
+        self._tell()
+
+    def _tell(self) -> None:
         self.on_batch(self.told, self.best)
+        metrics.put("candidates", self.told)
+        metrics.put("batches_in_flight", len(self.open))
+        metrics.store_retries()
 
     def _remember(self, scored: Candidates) -> None:
         pairs = zip(scored.predicted.tolist(), scored.uncertainty.tolist(), strict=True)

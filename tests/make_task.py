@@ -6,6 +6,7 @@ from torch import nn
 
 from dass_ray.data.card import DatasetCard
 from dass_ray.data.dataset import Dataset, Split, load_dataset, write_dataset
+from dass_ray.data.source import UNLABELLED
 from dass_ray.models.network import seeded
 
 from .make import CLASSES, TINY
@@ -32,6 +33,14 @@ def dataset(size=8, seed=0, **changed):
         counts={}, parts={}, source="made by a test",
     )  # fmt: skip
     return Dataset.of(card, splits(size, seed) | changed)
+
+
+def with_unlabelled(data, count=40, seed=9):
+    """The same data set with other pictures, without labels, behind its training images."""
+    more = pictures(count, data.image_size, seed).images
+    images = torch.cat([data.train.images, more])
+    labels = torch.cat([data.train.labels, torch.full((count,), UNLABELLED)])
+    return Dataset.of(data.card, data.splits | {"train": Split(images, labels)})
 
 
 def stored(store, name="tinges", size=8, seed=0):

@@ -92,6 +92,13 @@ def test_presets_are_changed_and_the_last_setting_counts(settings, expected):
     assert search(*settings).kd == expected
 
 
+def test_losses_are_those_that_are_named():
+    assert search("kd.losses={logits: 1.0, attention: 0.1}").kd == changed(
+        DISTILL["micro"], losses={"logits": 1, "attention": 0.1}
+    )
+    assert search("kd.losses.dist=2").kd == changed(DISTILL["micro"], losses={"dist": 2})
+
+
 def test_each_recipe_has_its_own_presets():
     config = search("teacher=paper", "teacher.label_smoothing=0")
     assert config.teacher == changed(TEACHERS["paper"], label_smoothing=0)
@@ -103,10 +110,15 @@ def test_each_recipe_has_its_own_presets():
     [
         ("candidate=5", "unknown key 'candidate'; did you mean 'candidates'?"),
         ("kd.epohcs=5", "unknown key 'kd.epohcs'; did you mean 'epochs'?"),
+        ("kd.losses.atention=5", "unknown key 'kd.losses.atention'; did you mean 'attention'?"),
+        ("kd.losses={fitnets: 1}", "unknown key 'kd.losses.fitnets'; did you mean 'hints'?"),
+        ("kd.losses.logits=0", "kd.losses: Value error, no loss has a weight"),
         ("kd.label_smoothing=0", "unknown key 'kd.label_smoothing'; "),
         ("limits.parameters=5", "unknown key 'limits.parameters'; did you mean 'params'?"),
         ("verify.tops=5", "unknown key 'verify.tops'; did you mean 'top'?"),
         ("resources.gpu_per_run=1", "did you mean 'gpus_per_run'?"),
+        ("resources.gpus_per_run=2", "resources.gpus_per_run"),
+        ("resources.gpus_per_run=some", "resources.gpus_per_run"),
         ("space.width=[1]", "unknown key 'space.width'; did you mean 'widths'?"),
         ("kd=papers", "no recipe is called 'papers'; known: micro, paper"),
         ("kd.preset=[paper]", "no recipe is called"),

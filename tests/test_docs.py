@@ -62,7 +62,7 @@ def test_every_command_is_one(page, words, monkeypatch):
     monkeypatch.chdir(ROOT)
     name, given = parsed(words)
     if name in reference.COMMANDS and (given["config"] or given["settings"]):
-        fields = {"dataset": given.get("dataset") or "digits"} if name == "search" else {}
+        fields = {"dataset": given["dataset"] or "digits"} if "dataset" in given else {}
         file = None if str(given["config"]) == "FILE" else given["config"]
         fields |= {"datasets": ["digits"]} if name == "collect" and file is None else {}
         config.load(reference.COMMANDS[name], file, given["settings"] or [], fields)

@@ -14,12 +14,14 @@ PACKAGE = Path(__file__).parents[1] / "dass_ray"
 LAYERS = {
     "__init__": 0, "errors": 0, "frozen": 0, "space": 0, "cost": 0, "recipe": 0, "records": 0,
     "config": 0, "families": 0, "keys": 0, "latencies": 0, "latency": 0, "ledger": 0, "limits": 0,
-    "pace": 0, "plan": 0, "reference": 0, "sampling": 0, "searches": 0, "store": 0, "watch": 0,
+    "network": 0,    "pace": 0, "plan": 0, "reference": 0, "sampling": 0, "searches": 0, "store": 0,
+    "submission": 0, "watch": 0,
     "models": 1, "data": 1, "kd": 1, "zero_cost": 1,
     "predictor": 2, "evaluation": 2,
     "actors": 3,
-    "bench": 4, "cli": 4, "collect": 4, "contest": 4, "explore": 4, "export": 4, "pipeline": 4,
-    "replay": 4, "report": 4, "rounds": 4, "search": 4, "verify": 4,
+    "bench": 4, "cli": 4, "collect": 4, "contest": 4, "explore": 4, "export": 4,
+    "import_teacher": 4, "job_server": 4, "pipeline": 4, "replay": 4, "report": 4, "rounds": 4,
+    "search": 4, "verify": 4,
 }  # fmt: skip
 FORBIDDEN = {0: {"torch", "ray"}, 1: {"ray"}, 2: {"ray"}}
 

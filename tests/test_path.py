@@ -12,6 +12,7 @@ from dass_ray.actors.session import ray_session
 from dass_ray.cli import main as cli
 from dass_ray.explore.study import Explorer
 from dass_ray.kd.teachers import list_teachers
+from dass_ray.models import latency
 from dass_ray.space import Spec
 from dass_ray.store import open_store
 
@@ -31,6 +32,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch, ray_session():
         patch.chdir(folder)
+        patch.setattr(latency, "MIN_RUN_S", 1e-3)  # of an export's timings
         (folder / "task.yaml").write_text(CONFIG)
         for name in ("bars", "dots", "unseen"):
             np.savez(folder / f"{name}.npz", **pictures(name))
@@ -102,11 +104,14 @@ def test_path(home, capsys):
     batches = searches.read_batches(store, "mine")
     assert [len(batch) for batch in batches] == [16, 16, 8]
 
-    assert run("export", "mine", "--out", "shipped") == 0
+    assert run("export", "mine", "--onnx", "--licence", "mit", "--out", "shipped") == 0
+    assert re.search(r"ONNX int8( +\S+){6} +\S+%", capsys.readouterr().out)
     card = json.loads((home / "shipped" / "card.json").read_text())
     program = torch.export.load(home / "shipped" / "student.pt2").module()
-    best = max(rows.values(), key=lambda row: (row.validation, row.key))
-    assert card["spec"] == best.spec
+    assert card["verified"]["validation"] == max(row.validation for row in rows.values())
+    assert rows[card["run"]].spec == card["spec"]
+    assert card["licence"] == "mit"
+    assert (home / "shipped" / "student-int8.onnx").exists()
     assert program(torch.rand(7, 3, 8, 8)).shape == (7, 3)
 
     capsys.readouterr()
@@ -177,6 +182,11 @@ def test_a_search_within_a_latency(home, capsys):
         assert ms <= limit
     page = (home / "report-quick.html").read_text()
     assert f"{chosen[0].latency:.3g} ms" in page
+    least, most = (pick(choice.latency for choice in chosen) for pick in (min, max))
+    words = ("export", "quick", "--no-onnx", "--out", "quick", "--latency-ms")
+    assert run(*words, (least + most) / 2) == 0
+    card = json.loads((home / "quick" / "card.json").read_text())
+    assert card["predicted"]["latency_ms"] <= (least + most) / 2 < most
 
 
 def test_a_search_in_rounds(home, capsys):
@@ -256,6 +266,8 @@ BAD = {
     "no such data set": (("search", "-d", "bar"), "bars"),
     "no such search": (("report", "yours"), "known: mine"),
     "no such student": (("export", "mine", "--spec", "4/8"), "verified:"),
+    "no latencies": (("export", "mine", "--latency-ms", "1"), "'mine' knows no latencies"),
+    "negative latency": (("export", "mine", "--latency-ms", "-1"), "greater than 0"),
     "name of a folder": ((*search("name=a/b"),), "name"),
     "no objective": ((*search("objectives=[]"),), "objectives"),
     "latency without a table": ((*search("limits.latency=1"),), "latency needs a table"),
@@ -287,7 +299,7 @@ BAD = {
     ),
     "nothing given": (("search",), "'dataset' is missing: write it in the config"),
     "missing source": (("data", "import", "x", "nothing"), "nothing; check the path"),
-    "unreadable weights": (("teacher", "import", "bars", "task.yaml"), "safetensors"),
+    "unreadable weights": (("teacher", "import", "task.yaml", "-d", "bars"), "safetensors"),
 }  # fmt: skip
 
 

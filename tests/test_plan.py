@@ -115,6 +115,15 @@ def test_given_runs_as_blocks():
     assert [one for block in plan.blocks_of(mixed) for one in block.runs()] == some[::-1]
 
 
+def test_the_heaviest_run_has_the_most_of_everything():
+    images = {"small": 10, "large": 99}
+    cards = [teacher_card(id=name, dataset=name) for name in images]
+    kd = (KD, KD.model_copy(update={"batch_size": 64}))
+    found = plan.heaviest(plan.blocks(config(kd=kd), cards), images.__getitem__)
+    assert (found.teacher, found.recipe) == (cards[1], kd[1])
+    assert found.spec == str(TINY.teacher)
+
+
 def test_memory_does_not_grow_with_the_plan():
     """More tasks, recipes and seeds: the same students are held at one time."""
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dass_ray.recipe import DISTILL, TEACHERS, KDRecipe
+from dass_ray.recipe import DISTILL, HINTON, TEACHERS, KDRecipe, Losses
 
 from .make import KD, few
 
@@ -46,8 +46,35 @@ def test_presets_have_the_same_names():
         ("epochs", 0), ("min_steps", -1), ("batch_size", 1), ("lr", 0), ("warmup", 1),
         ("momentum", 1), ("weight_decay", -1), ("clip_norm", 0), ("crop_padding", -1),
         ("alpha", 1.1), ("alpha", -0.1), ("temperature", 0), ("views", 0), ("start", "middle"),
+        ("precision", "float16"), ("losses", {}), ("losses", {"logits": 0}),
+        ("losses", {"dist": -1}),
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_refused(field, wrong):
     with pytest.raises(ValidationError, match=field):
         changed(**{field: wrong})
+
+
+def test_what_has_its_default_is_left_out_of_the_json():
+    """Else the keys and rows of runs that were done before would be others."""
+    plain = KD.model_dump_json()
+    assert "losses" not in plain
+    assert "precision" not in plain
+    for name, value in (("losses", {"logits": 1, "hints": 0}), ("precision", "float32")):
+        assert changed(**{name: value}).model_dump_json() == plain
+    other = changed(losses={"dist": 2, "logits": 0}, precision="bfloat16")
+    assert '"losses":{"dist":2.0},' in other.model_dump_json()
+    assert other.model_dump_json().endswith('"precision":"bfloat16"}')
+    for recipe in (KD, other):
+        assert KDRecipe.model_validate_json(recipe.model_dump_json()) == recipe
+        assert hash(KDRecipe(**recipe.model_dump())) == hash(recipe)
+
+
+def test_losses_that_are_not_named_have_no_weight():
+    assert KD.losses == HINTON == Losses(logits=1)
+    assert changed(losses={"attention": 3}).losses == Losses(attention=3, logits=0)
+
+
+@pytest.mark.parametrize("name", Losses.model_fields)
+def test_which_losses_look_at_stages(name):
+    assert Losses(**{name: 1}).of_stages == (name in {"attention", "hints", "relational"})

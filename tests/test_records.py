@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from dass_ray import records
-from dass_ray.recipe import KDRecipe, TeacherRecipe
-from dass_ray.records import ROW_SCHEMA, RunRow, TeacherCard, teacher_id
+from dass_ray.recipe import DISTILL, KDRecipe, TeacherRecipe
+from dass_ray.records import ROW_SCHEMA, RunRow, TeacherCard, run_keys, teacher_id
 from dass_ray.space import Space, Spec
 
 from .make import KD, TEACH, TINY, row, run, teacher_card
@@ -14,7 +14,10 @@ OTHER_RECIPE = {
     "epochs": 5, "min_steps": 1, "batch_size": 8, "lr": 0.06, "warmup": 0.2, "momentum": 0.8,
     "weight_decay": 0.1, "clip_norm": 2.0, "crop_padding": 2, "flip": False,
 }  # fmt: skip
-OTHER_KD = {"alpha": 0.6, "temperature": 5.0, "views": 3, "start": "last"}
+OTHER_KD = {
+    "alpha": 0.6, "temperature": 5.0, "views": 3, "start": "last",
+    "losses": {"logits": 1.0, "dist": 0.5}, "precision": "bfloat16",
+}  # fmt: skip
 
 
 def of_teacher(**changed):
@@ -24,6 +27,19 @@ def of_teacher(**changed):
 def test_key_is_stable():
     """A recorded value: if it changes, every store loses its runs."""
     assert run().key == "b443034058ebc1640963db41e3369fe99e646c4f5ae6be9625fca2d39bb8143d"
+
+
+@pytest.mark.parametrize(
+    ("preset", "key"),
+    [
+        ("micro", "cc0d9665f40ef376fe046f9fa5ee2e1fbdba26814bc13a4a53f142309d27dc59"),
+        ("paper", "959d988a4539070ac7853ad8538bd969b95ed39980460c67ad130356e2c80938"),
+    ],
+)
+def test_keys_of_the_presets_are_stable(preset, key):
+    """Recorded before there were losses and precisions to choose from."""
+    assert run(recipe=DISTILL[preset]).key == key
+    assert run_keys(teacher_card(), DISTILL[preset], 0, [str(TINY.teacher)]) == [key]
 
 
 def test_the_same_run_has_the_same_key():

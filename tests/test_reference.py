@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dass_ray import reference
+from dass_ray.config import Resources
 from dass_ray.errors import UserError
 
 DOCS = Path(__file__).parents[1] / "docs" / "CONFIG.md"
@@ -35,6 +36,8 @@ def test_types_bounds_and_defaults_are_the_models_own():
     collect = {one.key: one for one in reference.settings(reference.command("collect"))}
     assert (collect["kd"].kind, collect["kd"].default) == ("list of [KDRecipe](#kdrecipe)", "micro")
     assert collect["max_seconds"].kind == "float > 0, or null"
+    resources = {one.key: one for one in reference.settings(Resources)}
+    assert resources["gpus_per_run"].kind == "float > 0, ≤ 1, or auto"
 
 
 def test_a_command_without_settings_is_said():

@@ -3,6 +3,7 @@
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dass_ray.kd.train import OnEpoch
 
@@ -23,8 +24,13 @@ class Board:
 
 
 def start() -> Any:  # noqa: ANN401 - Ray's actor handles have no type
-    """A board without CPUs of its own."""
-    return ray.remote(num_cpus=0)(Board).remote()
+    """A board without CPUs of its own, on the driver's node: any other may be taken away.
+
+    One whose process was lost knows nothing, and goes on.
+    """
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    task = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
+    return ray.remote(num_cpus=0, **task)(Board).remote()
 
 
 def teller(board: Any, name: str) -> OnEpoch | None:  # noqa: ANN401

@@ -5,6 +5,8 @@ the distilling workers through Ray's object store.
 """
 
 import functools
+import logging
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,25 +18,29 @@ import torch
 from dass_ray import ledger
 from dass_ray.actors import board
 from dass_ray.actors.limit import limited
+from dass_ray.actors.nodes import Nodes, guarded
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
-from dass_ray.actors.session import has_gpus
+from dass_ray.actors.session import check_fits, gets_gpus
 from dass_ray.config import Resources
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
+from dass_ray.kd import foreign_teachers
 from dass_ray.kd.checkpoint import StoreCheckpoints, under_way
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
-from dass_ray.models.network import Network
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.weights import to_bytes
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Spec
-from dass_ray.store import open_store
+from dass_ray.store import open_store, retry
 from dass_ray.store.base import Store
 
+LOG = logging.getLogger(__name__)
+"""Into the log file of the worker process, which Ray keeps on its node."""
 RETRIES = 3  # of a task whose node or worker process was lost
 
 
@@ -53,10 +59,14 @@ class How:
 
 @dataclass(frozen=True)
 class Done:
-    """A shard whose rows are in the store, and the worker's time inside KD, in s."""
+    """A shard whose rows are in the store, the worker's time inside KD in s, and its retries.
+
+    store_retries: requests to the store that the worker has sent again since its last shard.
+    """
 
     rows: list[RunRow]
     kd_seconds: float
+    store_retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,27 +74,38 @@ class Shared:
     """What the runs of one task share."""
 
     data: Dataset
-    teacher: Network
+    teacher: StagedNetwork
     labels: SoftLabels
 
 
 def demand(resources: Resources) -> dict[str, float]:
-    """What one KD task asks Ray for: a share of a GPU where there are some, else CPUs."""
-    if has_gpus():
-        return {"num_cpus": resources.cpus_per_run, "num_gpus": resources.gpus_per_run}
-    return {"num_cpus": resources.cpus_per_run}
+    """What one KD task asks Ray for: a share of a GPU where there are or will be some, or CPUs.
+
+    A whole GPU where the share is to be measured: see gpu_share.py.
+
+    UserError where that is more than the cluster has.
+    """
+    asked = {"num_cpus": resources.cpus_per_run}
+    if gets_gpus():
+        share = resources.gpus_per_run
+        asked["num_gpus"] = 1.0 if share == "auto" else share
+    check_fits(asked)
+    return asked
 
 
 def remote(
-    function: Callable[..., Any], demand: dict[str, float], retries: int = RETRIES
+    function: Callable[..., Any],
+    demand: dict[str, float],
+    nodes: Nodes | None = None,
+    retries: int = RETRIES,
 ) -> Callable[..., Any]:
     """Submits a function of this module as a Ray task; returns a reference to its result.
 
-    retries: by Ray, where the task's worker process or node was lost.
+    nodes: those that are left out at the time; retries: by Ray, where the task's worker process or
+    node was lost. A UserError of the function is a NodeError.
     """
-    task = ray.remote(max_retries=retries, **demand)(function)
-    submit: Callable[..., Any] = task.remote
-    return submit
+    task, nodes = ray.remote(max_retries=retries, **demand)(guarded(function)), nodes or Nodes()
+    return lambda *args: task.options(**nodes.options()).remote(*args)
 
 
 def device() -> torch.device:
@@ -94,12 +115,14 @@ def device() -> torch.device:
 
 @functools.lru_cache(maxsize=1)
 def _store(uri: str) -> Store:
-    return open_store(uri)  # once a process: opening probes the store
+    return open_store(uri, known=True)  # once a process: opening probes the store
 
 
 @functools.lru_cache(maxsize=1)
-def _dataset(uri: str, name: str, size: int) -> Dataset:
-    return resolve(_store(uri), name).resized(size).to(device())
+def _dataset(uri: str, name: str, size: int | None) -> Dataset:
+    """size: in px; None as stored."""
+    stored = resolve(_store(uri), name)
+    return stored.resized(size or stored.image_size).to(device())
 
 
 def train_teacher(
@@ -112,30 +135,38 @@ def train_teacher(
 
     progress: handle of a `board.Board` that is told after every epoch, by the teacher's identity.
     """
-    store, data = _store(uri), _dataset(uri, dataset, plan.space.image_size)
+    store, own = _store(uri), plan.network is None
+    data = _dataset(uri, dataset, plan.space.image_size if own else None)
     identity = plan.id(data)
     if card := find_card(store, identity):
         return card
-    checkpoints = StoreCheckpoints(store, identity)
-    card = train_into(
-        store, plan, data, checkpoints=checkpoints, on_epoch=board.teller(progress, identity)
-    )
-    checkpoints.clear()
+    tell = board.teller(progress, identity)
+    kept = StoreCheckpoints(store, identity), StoreCheckpoints(store, f"{identity}-proxy")
+    if own:
+        card = train_into(store, plan, data, checkpoints=kept[0], on_epoch=tell)
+    else:
+        card = foreign_teachers.train_into(store, plan, data, checkpoints=kept, on_epoch=tell)
+    for checkpoints in kept:
+        checkpoints.clear()
     return card
 
 
 def load_data(uri: str, name: str, size: int) -> PackedData:
     """A data set of the store, resized to `size` px."""
-    return PackedData.of(resolve(_store(uri), name).resized(size))
+    return PackedData.of(resolve(_store(uri), name).resized(size), uri)
 
 
-def load_teacher(uri: str, card: TeacherCard) -> Network:
-    """A teacher of the store, on the host."""
+def load_teacher(uri: str, card: TeacherCard) -> StagedNetwork:
+    """A teacher of the store, or the proxy of one from elsewhere, on the host."""
     return load_net(_store(uri), card)
 
 
-def make_soft_labels(recipe: KDRecipe, data: PackedData, teacher: Network) -> PackedLabels:
-    """The teacher's logits on the recipe's fixed views."""
+def make_soft_labels(
+    uri: str, card: TeacherCard, recipe: KDRecipe, data: PackedData, teacher: StagedNetwork
+) -> PackedLabels:
+    """The teacher's logits on the recipe's fixed views; those of one from elsewhere are its own."""
+    if card.foreign:
+        return PackedLabels.of(foreign_teachers.labels_of(_store(uri), card, recipe, device()))
     return PackedLabels.of(soft_labels(teacher.to(device()), data.unpack().to(device()), recipe))
 
 
@@ -143,7 +174,7 @@ def distil_shard(
     uri: str,
     runs: Sequence[Run],
     data: PackedData,
-    teacher: Network,
+    teacher: StagedNetwork,
     labels: PackedLabels,
     how: How = How(),
 ) -> Done:
@@ -161,7 +192,7 @@ def distil_shard(
     ledger.commit(store, rows, retried=how.retried)
     for place in places:
         place.clear()
-    return Done(rows, seconds)
+    return Done(rows, seconds, retry.AGAIN.take())
 
 
 @functools.cache
@@ -187,6 +218,7 @@ def _distil(
     except UserError:
         raise
     except Exception as error:
+        LOG.exception("run %s of %s failed on %s", run.key, run.teacher.dataset, platform.node())
         return failed(run, started, f"{type(error).__name__}: {error}")
     if how.keep_weights and out.trained.status == "ok":
         store.put(f"students/{run.key}.safetensors", to_bytes(out.net.state_dict()))

@@ -14,32 +14,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dass_ray.data.card import DatasetCard
-from dass_ray.data.dataset import Dataset, Split
+from dass_ray.data.dataset import Dataset, Split, load_dataset
 from dass_ray.kd.views import SoftLabels
+from dass_ray.store import open_store
 
 Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class PackedData:
-    """A data set of a space's image size; `arrays` are those of its three splits and statistics."""
+    """A data set of a space's image size; `arrays` are those of its three splits and statistics.
+
+    A large one has none: each node makes files of it, which its processes map.
+    """
 
     card: DatasetCard
     arrays: Arrays
+    size: int  # px
+    uri: str  # of the store
 
     @classmethod
-    def of(cls, data: Dataset) -> "PackedData":
-        """The data set's arrays, on the host."""
+    def of(cls, data: Dataset, uri: str) -> "PackedData":
+        """The data set's arrays, on the host; uri: of the store that it is in."""
+        if data.is_large:
+            return cls(data.card, {}, data.image_size, uri)
         arrays = {"mean": data.mean.numpy(), "std": data.std.numpy()}
         for name, split in data.splits.items():
             arrays |= {
                 f"{name}.images": split.images.numpy(),
                 f"{name}.labels": split.labels.numpy(),
             }
-        return cls(data.card, arrays)
+        return cls(data.card, arrays, data.image_size, uri)
 
     def unpack(self) -> Dataset:
         """The same data set, on the host, over the same memory."""
+        if not self.arrays:
+            stored = load_dataset(open_store(self.uri, write=False), self.card.name)
+            return stored.resized(self.size)
         tensors = {name: tensor(array) for name, array in self.arrays.items()}
         splits = {
             name: Split(tensors[f"{name}.images"], tensors[f"{name}.labels"])

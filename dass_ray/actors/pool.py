@@ -1,11 +1,10 @@
 """A bounded window of Ray tasks: the driver holds few references, however long the plan is."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import ray
-
-from dass_ray.errors import UserError
 
 Item = TypeVar("Item")
 WINDOW = 3  # tasks in flight for each slot: enough that no worker waits for the driver
@@ -26,10 +25,10 @@ def bounded(
 
     Items are asked for one at a time, when there is room. Where `items` ends while tasks are in
     flight, it is asked again after each: an iterator may have got an item back by then.
-    The result is an exception where the task failed, for the caller to judge; a UserError that a
-    task raised is raised here. Where the caller stops early, tasks in flight end with the driver,
-    or by themselves: to cancel one without retries can abort the driver (Ray 2.60, under load:
-    "tried to complete task that was not pending").
+    The result is an exception where the task failed, for the caller to judge. Where the caller
+    stops early, tasks in flight end with the driver, or by themselves: to cancel one without
+    retries can abort the driver (Ray 2.60, under load: "tried to complete task that was not
+    pending").
     submit: gives a reference to a task's result; idle: called about once a second meanwhile.
     """
     source, flying = _Source(items), dict[Any, Item]()
@@ -42,6 +41,19 @@ def bounded(
         idle()
         for ready in finished:
             yield flying.pop(ready), _result(ready)
+
+
+class Queue(Generic[Item]):
+    """Items to be tried again, then new ones. It may end and then go on: see `bounded`."""
+
+    def __init__(self, again: deque[Item], new: Iterable[Item]) -> None:
+        self.again, self.new = again, iter(new)
+
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        return self.again.popleft() if self.again else next(self.new)
 
 
 class _Source(Generic[Item]):
@@ -77,9 +89,5 @@ def _fill(
 def _result(ref: Any) -> Any:  # noqa: ANN401 - whatever the task returned
     try:
         return ray.get(ref)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, UserError):
-            raise error.cause from None
-        return error
     except ray.exceptions.RayError as error:
         return error

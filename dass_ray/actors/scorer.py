@@ -10,8 +10,9 @@ import numpy as np
 import ray
 import torch
 
+from dass_ray.actors import metrics
 from dass_ray.actors.kd_worker import device
-from dass_ray.actors.session import has_gpus, slots
+from dass_ray.actors.session import check_fits, has_gpus, room, slots
 from dass_ray.config import Resources
 from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
@@ -19,6 +20,7 @@ from dass_ray.kd.teachers import load_net
 from dass_ray.predictor import checkpoint
 from dass_ray.predictor.memory import keep_freed_memory
 from dass_ray.predictor.scorer import DTYPES, Scored, TaskScorer
+from dass_ray.predictor.tasks import foreign_logits
 from dass_ray.records import TeacherCard
 from dass_ray.space import Spec, Specs
 from dass_ray.store import open_store
@@ -38,14 +40,16 @@ class Scorer:
         torch.set_num_threads(1)  # one actor a CPU
         keep_freed_memory()
         self.seconds = 0.0
-        store = open_store(uri, write=False)
+        store = open_store(uri, write=False, known=True)
         _, found = checkpoint.load(store, predictor, teacher.space)
         net = load_net(store, teacher).to(device())
         self.space, self.support = teacher.space, Support()
         data = None
         if found.net.encodings.sees_images:
             data = load_dataset(store, teacher.dataset).resized(self.space.image_size).to(device())
-        self.scorer = TaskScorer(found, net, teacher.validation, data, DTYPES[precision])
+        soft = foreign_logits(store, teacher, found.net.encodings)
+        soft = None if soft is None else soft.to(device())
+        self.scorer = TaskScorer(found, net, teacher.scored_as, data, DTYPES[precision], soft)
 
     def score(self, specs: Specs, support: Support = ()) -> Scored:
         """Scores students [N, S, D] by the predictor adapted to the teacher and to the support.
@@ -56,7 +60,11 @@ class Scorer:
         if support != self.support:
             self.readapt(support)
         found = self.scorer.score(specs)
-        self.seconds += time.monotonic() - started
+        spent = time.monotonic() - started
+        self.seconds += spent
+        metrics.add("scored", len(specs))
+        metrics.add("score_seconds", spent)
+        metrics.store_retries()
         return found
 
     def spent(self) -> tuple[float, float]:
@@ -75,7 +83,11 @@ def count(resources: Resources, batches: int) -> int:
 
     UserError where the cluster has no CPU, or no GPU, for each, which would wait for ever.
     """
-    most = min(slots({"num_cpus": CPUS + 2 * TRIAL_CPUS}), slots(_demand()))
+    on_cpus = {"num_cpus": CPUS + 2 * TRIAL_CPUS}
+    check_fits(on_cpus)
+    most = room(on_cpus)
+    if has_gpus():  # no more nodes with GPUs are started for the minutes that scoring takes
+        most = min(most, slots(_demand()))
     if resources.scorers is not None and resources.scorers > most:
         raise UserError(
             f"{resources.scorers} scorers need a CPU (and a GPU, where there are some) each: "
@@ -110,8 +122,10 @@ def started(
     actors = [
         actor.remote(uri, predictor, teacher, precision) for _ in range(count(resources, batches))
     ]
+    metrics.put("scorers", len(actors))
     try:
         yield actors
     finally:
+        metrics.put("scorers", 0)
         for handle in actors:
             ray.kill(handle)

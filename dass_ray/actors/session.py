@@ -13,6 +13,8 @@ import ray
 from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
+NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}
+MOST = {"CPU": "max_cpus", "GPU": "max_gpus"}
 WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Several workers share a node, so each gets one thread."""
 
@@ -35,6 +37,9 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
         return
     inside = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or "RAY_ADDRESS" in os.environ
     where = address or ("auto" if inside else "local")
+    # Errors that count are raised. Where a job stops with one line, Ray would add a page for each
+    # task in flight that fails as well.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if where == "local":
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     else:
@@ -80,16 +85,41 @@ def _check(address: str) -> None:
 
 
 def has_gpus() -> bool:
-    """Whether any node of the cluster offers a GPU."""
+    """Whether any node of the cluster offers a GPU now."""
     return bool(ray.cluster_resources().get("GPU", 0))
 
 
-def slots(demand: dict[str, float]) -> int:
-    """How many tasks of this demand run at once in the cluster; UserError if none ever can."""
+def gets_gpus() -> bool:
+    """Whether the cluster offers a GPU, or starts a node with one where a task asks for it."""
+    return bool(capacity()["GPU"])
+
+
+def capacity() -> dict[str, float]:
+    """CPUs and GPUs that the cluster has or, with an autoscaler, can grow to.
+
+    Ray does not say what its autoscaler may start, so the head of such a cluster offers it as the
+    resources `max_cpus` and `max_gpus`: see cluster/aws.yaml.
+    """
     have = ray.cluster_resources()
-    names = {"num_cpus": "CPU", "num_gpus": "GPU"}
-    count = int(min(have.get(names[k], 0) / v for k, v in demand.items()) + 1e-9)
-    if count < 1:
-        asked = ", ".join(f"{v:g} {names[k]}" for k, v in demand.items())
+    return {name: max(have.get(name, 0), have.get(most, 0)) for name, most in MOST.items()}
+
+
+def slots(demand: dict[str, float]) -> int:
+    """How many tasks of this demand run at once now; at least one, since nodes come and go."""
+    return max(1, _fit(demand, ray.cluster_resources()))
+
+
+def room(demand: dict[str, float]) -> int:
+    """How many do once the cluster has grown, if it can; at least one."""
+    return max(1, _fit(demand, capacity()))
+
+
+def check_fits(demand: dict[str, float]) -> None:
+    """UserError where no node could ever run a task of this demand: it would wait for ever."""
+    if _fit(demand, capacity()) < 1:
+        asked = ", ".join(f"{v:g} {NAMES[k]}" for k, v in demand.items())
         raise UserError(f"a task asks for {asked}, more than the cluster has: lower resources.*")
-    return count
+
+
+def _fit(demand: dict[str, float], have: dict[str, float]) -> int:
+    return int(min(have.get(NAMES[name], 0) / value for name, value in demand.items()) + 1e-9)

@@ -5,6 +5,7 @@ The plain way runs the teacher in every step and transforms image after image in
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor, nn
@@ -16,10 +17,10 @@ from dass_ray.data.builtin import digits
 from dass_ray.data.card import DatasetCard
 from dass_ray.data.dataset import Dataset, Split
 from dass_ray.kd.distill import distil, student
-from dass_ray.kd.losses import distillation
+from dass_ray.kd.losses import logits
 from dass_ray.kd.train import accuracy, rate, steps_per_epoch
 from dass_ray.kd.views import soft_labels
-from dass_ray.models.network import Network, seeded
+from dass_ray.models.network import StagedNetwork, seeded
 from dass_ray.recipe import DISTILL, KDRecipe
 from dass_ray.sampling import first_over_cost
 from dass_ray.space import MICRO, Spec
@@ -83,7 +84,7 @@ class _OneByOne(Pictures[tuple[Tensor, int]]):
         return (pixels - self.mean) / self.std, self.labels[index]
 
 
-def plain(spec: Spec, teacher: Network, data: Dataset, recipe: KDRecipe) -> None:
+def plain(spec: Spec, teacher: StagedNetwork, data: Dataset, recipe: KDRecipe) -> None:
     """One epoch, with validation and test, as most KD code has it."""
     net = student(spec, teacher, recipe, 0).train()
     pictures = _OneByOne(data, recipe, np.random.default_rng(0))
@@ -97,7 +98,9 @@ def plain(spec: Spec, teacher: Network, data: Dataset, recipe: KDRecipe) -> None
     for images, truth in loader:
         with torch.no_grad():
             theirs = teacher(images)
-        loss = distillation(net(images), theirs, truth, recipe)
+        ours = net(images)
+        soft = logits.loss(ours, theirs, recipe.temperature)
+        loss = (1 - recipe.alpha) * soft + recipe.alpha * F.cross_entropy(ours, truth)
         optimizer.zero_grad()
         loss.backward()
         if recipe.clip_norm is not None:

@@ -12,7 +12,7 @@ from dass_ray.bench.timing import in_turn
 from dass_ray.config import Signal
 from dass_ray.explore.guided import ALIKE
 from dass_ray.models.batch_norm import of_the_batch
-from dass_ray.models.network import Network, build, seeded
+from dass_ray.models.network import StagedNetwork, build, seeded
 from dass_ray.models.prefix_tree import Room, Walk
 from dass_ray.models.remap import remap
 from dass_ray.predictor.comparisons import kl
@@ -27,7 +27,7 @@ CLASSES, IMAGES = 10, 128
 NAMES: tuple[Signal, ...] = ("kl", "zen", "nwot")
 Inputs = Literal["map", "signals"]
 Ours = Callable[[Specs, torch.dtype], Tensor]
-Plain = Callable[[Network], Tensor]
+Plain = Callable[[StagedNetwork], Tensor]
 
 
 def scoring(
@@ -83,7 +83,7 @@ def _agreement(a: Tensor, b: Tensor) -> float:
     return min(float(spearmanr(x, y).statistic) for x, y in columns)
 
 
-def _maps(teacher: Network) -> tuple[Ours, Plain]:
+def _maps(teacher: StagedNetwork) -> tuple[Ours, Plain]:
     image = noise(1, teacher.space.image_size)
     room = Room.on(image.device)
 
@@ -91,13 +91,13 @@ def _maps(teacher: Network) -> tuple[Ours, Plain]:
         return Walk(teacher, Maps(image, pooled=False), room, dtype)(specs)
 
     @torch.no_grad()
-    def one(net: Network) -> Tensor:
+    def one(net: StagedNetwork) -> Tensor:
         return net.features(image)[0]
 
     return ours, one
 
 
-def _signals(teacher: Network) -> tuple[Ours, Plain]:
+def _signals(teacher: StagedNetwork) -> tuple[Ours, Plain]:
     images = noise(IMAGES, teacher.space.image_size)
     labels = torch.arange(IMAGES) % CLASSES
     room, theirs = Room.on(images.device), see(teacher, images, labels)
@@ -106,7 +106,7 @@ def _signals(teacher: Network) -> tuple[Ours, Plain]:
         return signals(teacher, specs, images, labels, NAMES, room, dtype)
 
     @torch.no_grad()
-    def one(net: Network) -> Tensor:
+    def one(net: StagedNetwork) -> Tensor:
         found = [zen.score(net, images, labels), nwot.score(net, images[:SCORED], labels)]
         return torch.tensor([kl(see(of_the_batch(net), images, labels), theirs), *found])
 

@@ -1,6 +1,5 @@
 """`dass-ray data`: data sets into the store, and what is there."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from rich.console import Console
 from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
+from dass_ray.errors import UserError
 from dass_ray.store import open_store
 
 app = typer.Typer(no_args_is_help=True, help="Import images into the store; list what is there.")
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Import images into the store; list
 @app.command("import")
 def import_(
     name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
-    source: Annotated[Path, typer.Argument(help="Image folder, Parquet file or folder, or npz.")],
+    source: Annotated[str, typer.Argument(help="Folder, Parquet, npz, tar shards or hf:NAME.")],
     store: StoreUri = None,
     size: Annotated[
         int | None,
@@ -27,27 +27,49 @@ def import_(
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Leave unreadable images out and count them.")
     ] = False,
+    unlabelled_beside: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET",
+            help="SOURCE is a folder of images without classes; NAME becomes DATASET with them.",
+        ),
+    ] = None,
 ) -> None:
     """Import images with their classes.
 
     SOURCE is a folder with one folder of images for each class (optionally below train/,
-    validation/ and test/), Parquet in the Hugging Face image convention, or an npz archive with
-    x_train and y_train. Splits that are missing are taken from train, 15% each, by class.
+    validation/ and test/), a folder that `save_to_disk` of Hugging Face's datasets wrote, Parquet
+    in its image convention, hf:NAME of its hub, an npz archive with x_train and y_train, or tar
+    shards as webdataset has them ("shards/train-{0000..0009}.tar"). Splits that are missing are
+    taken from train, 15% each, by class.
+
+    With --unlabelled-beside, students of NAME are also distilled on images that have no label.
     """
     from dass_ray.data.importers import import_images  # noqa: PLC0415 - torch takes a second
+    from dass_ray.data.unlabelled import import_unlabelled  # noqa: PLC0415
 
-    console = Console()
+    if unlabelled_beside is not None and size is not None:
+        raise UserError("leave --size out: unlabelled images get the size of those beside them")
+    console, opened = Console(), open_store(store_uri(store))
     with Bars(console) as bars:
         bars.phase("reading images", 0)
-        card = import_images(
-            open_store(store_uri(store)), name, source,
-            image_size=size, seed=seed, skip_corrupt=skip_corrupt, on_progress=bars.fraction,
-        )  # fmt: skip
+        if unlabelled_beside is None:
+            card = import_images(
+                opened, name, source,
+                image_size=size, seed=seed, skip_corrupt=skip_corrupt, on_progress=bars.fraction,
+            )  # fmt: skip
+        else:
+            card = import_unlabelled(
+                opened, name, source, unlabelled_beside,
+                skip_corrupt=skip_corrupt, on_progress=bars.fraction,
+            )  # fmt: skip
     counts = ", ".join(f"{count:,} {split}" for split, count in card.counts.items())
     console.print(
         f"{card.name}: {len(card.classes)} classes, {card.image_size} px, {counts} images",
         highlight=False,
     )
+    if card.unlabelled:
+        console.print(f"train images without a label: {card.unlabelled:,}", highlight=False)
     if card.skipped:
         console.print(f"unreadable images that were left out: {card.skipped}", highlight=False)
     if card.leaked:

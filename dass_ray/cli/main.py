@@ -16,11 +16,14 @@ from dass_ray.cli import (
     config,
     data,
     evaluate,
+    export,
     latency,
     predictor,
     replay,
     runs,
     search,
+    status,
+    submit,
     teacher,
 )  # fmt: skip
 from dass_ray.errors import UserError
@@ -43,10 +46,13 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
     collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    search.export, compare.compare, replay.record, replay.replay, runs.runs, runs.status,
+    export.export, compare.compare, replay.record, replay.replay, runs.runs, status.status,
     compact.compact, config.config,
 ):  # fmt: skip
     app.command()(command)
+app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})(
+    submit.submit
+)
 app.add_typer(bench.app, name="bench")
 
 

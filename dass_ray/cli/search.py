@@ -1,4 +1,4 @@
-"""`dass-ray search`, `report` and `export`."""
+"""`dass-ray search` and `report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -65,30 +65,11 @@ def report(
 ) -> None:
     """Show a search again: the table here, and the report as one HTML file."""
     opened = open_store(store_uri(store), write=False)
-    _show(Console(), opened, search or _newest(opened), out)
+    _show(Console(), opened, search or newest(opened), out)
 
 
-def export(
-    search: SearchId = None,
-    store: StoreUri = None,
-    spec: Annotated[
-        str | None, typer.Option(help="Which verified student; by default the best on validation.")
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("student"),
-) -> None:
-    """Write a verified student: safetensors with a JSON card, and a torch.export program."""
-    from dass_ray.export import export  # noqa: PLC0415 - torch takes a second
-
-    opened = open_store(store_uri(store), write=False)
-    card = export(opened, search or _newest(opened), spec, out)
-    Console().print(
-        f"{out}: student {card.spec}, {card.params:,} parameters, validation "
-        f"{card.validation:.1%}, test {card.test:.1%}",
-        highlight=False,
-    )
-
-
-def _newest(store: Store) -> str:
+def newest(store: Store) -> str:
+    """The identity of the search that was started last; UserError where there is none."""
     found = [searches.card(store, identity) for identity in searches.ids(store)]
     if not found:
         raise UserError(f"no search in {store.uri} yet: start one with `dass-ray search`")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dass_ray import plan
 from dass_ray.actors.kd_worker import How
+from dass_ray.actors.nodes import Nodes
 from dass_ray.actors.session import ray_session
 from dass_ray.collect import distilling, teaching
 from dass_ray.collect.distilling import Rules
@@ -24,7 +25,8 @@ from dass_ray.watch import Silent, Watcher
 class Collected:
     """The end of a collect: the runs of its plan, how many of them have failed or diverged.
 
-    left_out: a line for each teacher whose students were not run.
+    left_out: a line for each teacher whose students were not run, and for each node that could not
+    work.
     """
 
     runs: int
@@ -44,11 +46,11 @@ def collect(
     retry_failed: runs with the status `failed` are missing, too. log: is told the progress about
     once a minute. UserError, at the end, where something could not be done.
     """
-    watcher = watcher or Silent()
+    watcher, nodes = watcher or Silent(), Nodes()
     watcher.phase("starting Ray", 1)
     with ray_session(config.address):
         watcher.step(1, "")
-        taught = teaching.train(config, watcher)
+        taught = teaching.train(config, watcher, nodes)
         chosen = [card for card in taught.cards if not _left_out(card, config)]
         left_out = tuple(advice(card) for card in taught.cards if _left_out(card, config))
         if left_out and not chosen:
@@ -59,10 +61,10 @@ def collect(
         )  # fmt: skip
         total = plan.size(config, len({card.id for card in chosen}))
         work = distilling.Work(total, lambda: plan.blocks(config, chosen))
-        failed = distilling.distil(config, work, rules, watcher, log)
+        failed = distilling.distil(config, work, rules, watcher, log, nodes)
     if taught.problems:
         raise UserError(f"{taught.problems[0]}; everything else is done")
-    return Collected(total, failed, left_out)
+    return Collected(total, failed, (*left_out, *nodes.told()))
 
 
 def _left_out(card: TeacherCard, config: CollectConfig) -> bool:

@@ -34,5 +34,5 @@ class Attempts:
         return None
 
     def lost(self, shard: Sequence[Run]) -> None:
-        """After a node died, or what the shard needed was lost: no fault of its runs."""
+        """After a node died or could not work, or what they needed was lost: no fault of runs."""
         self.again.append(shard)

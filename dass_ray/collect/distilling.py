@@ -22,21 +22,23 @@ from ray.exceptions import (
 )
 
 from dass_ray import ledger
-from dass_ray.actors import kd_worker
+from dass_ray.actors import gpu_share, kd_worker, metrics
 from dass_ray.actors.kd_worker import Done, How
-from dass_ray.actors.pool import WINDOW, bounded
+from dass_ray.actors.nodes import NodeError, Nodes, cause
+from dass_ray.actors.pool import WINDOW, Queue, bounded
 from dass_ray.actors.rows import failed
-from dass_ray.actors.session import slots
+from dass_ray.actors.session import room, slots
 from dass_ray.collect.attempts import MOST, Attempts
 from dass_ray.collect.materials import GIB, Materials
 from dass_ray.collect.shards import cut, target
 from dass_ray.collect.tally import Log, Tally
 from dass_ray.collect.teaching import brief
-from dass_ray.config import StoreConfig
+from dass_ray.config import Resources, StoreConfig
+from dass_ray.data.card import read_card
 from dass_ray.errors import UserError
 from dass_ray.keys import KeySet
 from dass_ray.pace import Measured, Pace, load
-from dass_ray.plan import Block, missing
+from dass_ray.plan import Block, heaviest, missing
 from dass_ray.records import Run, RunRow
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
@@ -66,11 +68,17 @@ class Rules:
 
 
 def distil(
-    config: StoreConfig, work: Work, rules: Rules, watcher: Watcher, log: Log | None = None
+    config: StoreConfig,
+    work: Work,
+    rules: Rules,
+    watcher: Watcher,
+    log: Log | None = None,
+    nodes: Nodes | None = None,
 ) -> int:
     """Does what the store lacks; gives how many of this call's runs failed or diverged.
 
-    UserError where too many did, or where the rows did not come to the store.
+    nodes: is told those that cannot work. UserError where too many runs ended badly, where no node
+    can work, or where the rows did not come to the store.
     """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
     count = slots(demand)
@@ -82,8 +90,10 @@ def distil(
     watcher.step(tally.done, "")
     if not left:
         return 0
-    materials = Materials(store, demand, config.resources.shared_gib * GIB)
-    driver = _Driver(store, demand, rules, watcher, tally, materials)
+    nodes = nodes or Nodes()
+    demand |= _measured_share(config.resources, demand, store, missing(work.blocks(), done))
+    materials = Materials(store, demand, config.resources.shared_gib * GIB, nodes)
+    driver = _Driver(store, demand, rules, watcher, tally, materials, nodes)
     driver.run(missing(work.blocks(), done))
     if driver.broken:
         raise UserError(f"{next(iter(driver.broken.values()))}; everything else is done")
@@ -92,6 +102,16 @@ def distil(
             f"the workers' rows are not in {store.uri}: choose a store that all nodes share"
         )
     return tally.bad
+
+
+def _measured_share(
+    resources: Resources, demand: dict[str, float], store: Store, blocks: Iterable[Block]
+) -> dict[str, float]:
+    """The share of a GPU that the runs need, where it is to be measured."""
+    if resources.gpus_per_run != "auto" or "num_gpus" not in demand:
+        return {}
+    run = heaviest(blocks, lambda name: read_card(store, name).counts["train"])
+    return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
 
 
 def _done(store: Store, retried: bool) -> KeySet:
@@ -112,23 +132,26 @@ class _Driver:
     watcher: Watcher
     tally: Tally
     materials: Materials
+    nodes: Nodes
     attempts: Attempts = field(default_factory=Attempts)
     pace: Pace = field(default_factory=Pace)
     broken: dict[str, str] = field(default_factory=dict)
     """Teachers whose students cannot be distilled, and why."""
-    asked_at: float = field(default_factory=time.monotonic)
+    asked_at: float = float("-inf")
+    room: int = 1
+    """Tasks at once when the cluster has grown, if it can."""
 
     def run(self, blocks: Iterable[Block]) -> None:
         """Until nothing is left to be done."""
         self._learn_pace()
-        submit = kd_worker.remote(kd_worker.distil_shard, self.demand, retries=0)
+        submit = kd_worker.remote(kd_worker.distil_shard, self.demand, self.nodes, retries=0)
 
         def start(shard: Shard) -> Any:  # noqa: ANN401 - a reference of Ray
             shared = self.materials.acquire(shard[0])
             self.tally.in_flight += len(shard)
             return submit(self.store.uri, shard, *shared, self.rules.how)
 
-        queue = _Queue(self.attempts, self._shards(blocks))
+        queue = Queue(self.attempts.again, self._shards(blocks))
         for shard, result in bounded(queue, start, self._window, self._idle):
             self.tally.in_flight -= len(shard)
             self.materials.release(shard[0])
@@ -162,7 +185,9 @@ class _Driver:
     def _window(self) -> int:
         if time.monotonic() - self.asked_at > SLOTS_S:
             self.asked_at, self.tally.slots = time.monotonic(), slots(self.demand)
-        return WINDOW * self.tally.slots
+            self.room = room(self.demand)
+            self.nodes.check(self.demand)
+        return WINDOW * self.room  # what waits makes an autoscaler start nodes
 
     def _idle(self) -> None:
         self.watcher.step(self.tally.done, self.tally.note())
@@ -172,6 +197,10 @@ class _Driver:
         match result:
             case Done():
                 self._finished(shard, result)
+            case RayTaskError() if isinstance(error := cause(result), NodeError):
+                self.nodes.leave_out(error, self.demand)
+                self.materials.forget(shard[0])  # it may be what could not be made there
+                self.attempts.lost(shard)
             case RayTaskError() if isinstance(result.cause, RayError):
                 self._material_lost(shard, result)
             case RayTaskError():
@@ -193,6 +222,7 @@ class _Driver:
         seconds = np.array([row.seconds for row in well])
         self.pace.add(load(shard[0].recipe, images, flops), seconds)
         self.tally.add(rows, done.kd_seconds)
+        metrics.store_retries(done.store_retries)
         self.watcher.step(self.tally.done, self.tally.note())
         self._check_failures(rows)
 
@@ -226,16 +256,3 @@ class _Driver:
                 f"{brief(Exception(worst[-1].error))!r}: mend the cause, or allow more with "
                 "--set max_failed=1"
             )
-
-
-class _Queue:
-    """Shards to be tried again, then new ones. It may end and then go on: see `bounded`."""
-
-    def __init__(self, attempts: Attempts, new: Iterator[Shard]) -> None:
-        self.attempts, self.new = attempts, new
-
-    def __iter__(self) -> Iterator[Shard]:
-        return self
-
-    def __next__(self) -> Shard:
-        return self.attempts.again.popleft() if self.attempts.again else next(self.new)

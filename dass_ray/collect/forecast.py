@@ -117,7 +117,7 @@ class _Look:
         if self.store is None or data is None:
             return None
         config = self.config
-        identity = teacher_id(data.fingerprint, config.space, config.teacher, seed)
+        identity = teacher_id(data.fingerprint, config.space, config.teacher, seed, config.network)
         return teachers.find_card(self.store, identity)
 
     def _left(

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dass_ray.actors import kd_worker
+from dass_ray.actors.nodes import Nodes
 from dass_ray.actors.pool import Later
 from dass_ray.cost import cost
 from dass_ray.data.card import DatasetCard, read_card
+from dass_ray.data.mapped import is_large
 from dass_ray.records import Run
 from dass_ray.store.base import Store
 
@@ -31,15 +33,15 @@ class _Held:
 class Materials:
     """The three references that each shard is given; `limit`: bytes of all objects together."""
 
-    def __init__(self, store: Store, demand: dict[str, float], limit: float) -> None:
+    def __init__(self, store: Store, demand: dict[str, float], limit: float, nodes: Nodes) -> None:
         self.store, self.limit = store, limit
         self.held: dict[Hashable, _Held] = {}  # the longest unused first
         self.cards: dict[str, DatasetCard] = {}
         self.losses: Counter[Hashable] = Counter()
         host = {"num_cpus": demand["num_cpus"]}
-        self.data = kd_worker.remote(kd_worker.load_data, host)
-        self.teacher = kd_worker.remote(kd_worker.load_teacher, host)
-        self.labels = kd_worker.remote(kd_worker.make_soft_labels, demand)
+        self.data = kd_worker.remote(kd_worker.load_data, host, nodes)
+        self.teacher = kd_worker.remote(kd_worker.load_teacher, host, nodes)
+        self.labels = kd_worker.remote(kd_worker.make_soft_labels, demand, nodes)
 
     def images(self, dataset: str) -> int:
         """Training images of a data set."""
@@ -79,9 +81,13 @@ class Materials:
         """What a run needs is gone and will be made anew; how often that has happened."""
         key = (run.teacher.id, run.recipe)
         self.losses[key] += 1
+        self.forget(run)
+        return self.losses[key]
+
+    def forget(self, run: Run) -> None:
+        """What a run needs will be made anew."""
         for part in self._sizes(run):
             self.held.pop(part, None)
-        return self.losses[key]
 
     def _make(self, key: Hashable, run: Run) -> Any:  # noqa: ANN401 - a reference of Ray
         card = run.teacher
@@ -90,7 +96,8 @@ class Materials:
             return self.data(self.store.uri, card.dataset, card.space.image_size)
         if key == teacher:
             return self.teacher(self.store.uri, card)
-        return self.labels(run.recipe, self.held[data].ref, self.held[teacher].ref)
+        refs = self.held[data].ref, self.held[teacher].ref
+        return self.labels(self.store.uri, card, run.recipe, *refs)
 
     def _sizes(self, run: Run) -> dict[Hashable, int]:
         """Keys of data, teacher and soft labels, in this order, and bytes of each."""
@@ -98,9 +105,10 @@ class Materials:
         space, n = card.space, counts["train"]
         pixels = 3 * space.image_size**2
         params = int(cost(space, space.pack([space.teacher]), len(card.classes)).params[0])
+        held = sum(counts.values()) * (pixels + 8)
         shown = min(run.recipe.views, run.recipe.epochs_for(n))
         return {
-            ("data", card.dataset, space.image_size): sum(counts.values()) * (pixels + 8),
+            ("data", card.dataset, space.image_size): 0 if is_large(held) else held,
             ("teacher", card.id): 4 * params,
             ("labels", card.id, run.recipe): 2 * shown * n * len(card.classes),
         }

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ray.util import metrics
-
+from dass_ray.actors import metrics
 from dass_ray.records import RunRow
 
 Log = Callable[[dict[str, Any]], None]
 """Is told the progress as a flat record that JSON can hold."""
 LOG_S = 60.0
+MOST_BAD = 100  # runs that are told one by one; all of them are in the store
+SHOWN = ("done", "total", "in_flight", "runs_per_s", "utilisation")  # of the facts, as gauges
 
 
 class Tally:
@@ -22,7 +23,6 @@ class Tally:
         self.by_status: Counter[str] = Counter()
         self.in_flight, self.kd_seconds, self.newest = 0, 0.0, ""
         self.started = self.logged = self.finished = time.monotonic()
-        self.gauges = _Gauges()
 
     @property
     def done(self) -> int:
@@ -38,9 +38,17 @@ class Tally:
         """Rows that are now in the store, and the time that a worker was inside KD for them."""
         for row in rows:
             self.by_status[row.status] += 1
-            self.gauges.ended(row)
+            metrics.run_ended(row)
+            self._tell_bad(row)
         self.kd_seconds += kd_seconds
         self.finished, self.newest = time.monotonic(), _note(rows[-1])
+
+    def _tell_bad(self, row: RunRow) -> None:
+        """Tells which run did not end well, where and why; its traceback is in the worker's log."""
+        if self.log and row.status != "ok" and self.bad <= MOST_BAD:
+            names = ("key", "status", "dataset", "teacher", "host", "error")
+            self.log({"event": "run", "time": round(time.time(), 1)}
+                     | {name: getattr(row, name) for name in names})  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
         """Done, in flight, failed, rate, time left and the share of slots' time inside KD."""
@@ -68,7 +76,9 @@ class Tally:
     def tell(self, now: bool = False) -> None:
         """Tells the dashboard, and the log once a minute, or now."""
         facts = self.facts()
-        self.gauges.set(facts)
+        for name in SHOWN:
+            metrics.put(name, facts[name])
+        metrics.store_retries()
         if self.log and (now or time.monotonic() - self.logged >= LOG_S):
             self.logged = time.monotonic()
             self.log({"event": "collect", "time": round(time.time(), 1), **facts})
@@ -77,31 +87,3 @@ class Tally:
 def _note(row: RunRow) -> str:
     accuracy = row.status if row.validation is None else f"validation {row.validation:.1%}"
     return f"{row.dataset} {row.spec} {accuracy}"
-
-
-class _Gauges:
-    """Metrics that Ray's dashboard and Prometheus show as `ray_dass_ray_*`."""
-
-    def __init__(self) -> None:
-        self.runs = metrics.Counter("dass_ray_runs", "KD runs that ended", ("status", "dataset"))
-        self.seconds = metrics.Counter("dass_ray_kd_seconds", "Time inside KD, s", ("dataset",))
-        self.now = {
-            name: metrics.Gauge(f"dass_ray_{name}", text)
-            for name, text in (
-                ("done", "Runs of the plan with a row"),
-                ("in_flight", "Runs in submitted tasks"),
-                ("runs_per_s", "Runs ended a second"),
-                ("utilisation", "Share of the slots' time inside KD"),
-            )
-        }
-
-    def ended(self, row: RunRow) -> None:
-        """One run."""
-        self.runs.inc(1, {"status": row.status, "dataset": row.dataset})
-        if row.seconds > 0:
-            self.seconds.inc(row.seconds, {"dataset": row.dataset})
-
-    def set(self, facts: dict[str, Any]) -> None:
-        """What `Tally.facts` says."""
-        for name, gauge in self.now.items():
-            gauge.set(facts[name])

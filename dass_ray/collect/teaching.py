@@ -1,15 +1,17 @@
 """The teachers of a plan, trained where the store lacks them."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import ray
 
 from dass_ray.actors import board, kd_worker
-from dass_ray.actors.pool import WINDOW, bounded
-from dass_ray.actors.session import slots
+from dass_ray.actors.nodes import NodeError, Nodes, cause
+from dass_ray.actors.pool import WINDOW, Queue, bounded
+from dass_ray.actors.session import room
 from dass_ray.config import CollectConfig
 from dass_ray.data.builtin import resolve
-from dass_ray.kd.teachers import TeacherPlan, find_card
+from dass_ray.kd.teachers import TeacherPlan, epochs_of, find_card
 from dass_ray.records import TeacherCard
 from dass_ray.store import open_store
 from dass_ray.watch import Watcher
@@ -26,22 +28,26 @@ class Taught:
 def plans(config: CollectConfig) -> list[TeacherPlan]:
     """The teachers that each data set gets."""
     seeds = dict.fromkeys(config.teacher_seeds)
-    return [TeacherPlan(config.space, config.teacher, seed) for seed in seeds]
+    return [TeacherPlan(config.space, config.teacher, seed, config.network) for seed in seeds]
 
 
-def train(config: CollectConfig, watcher: Watcher) -> Taught:
-    """Trains what is missing; near chance or not. UserError for an unknown data set."""
+def train(config: CollectConfig, watcher: Watcher, nodes: Nodes | None = None) -> Taught:
+    """Trains what is missing; near chance or not.
+
+    nodes: is told those that cannot work. UserError for an unknown data set, or where no node can
+    work.
+    """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
-    room = WINDOW * slots(demand)
+    nodes, window = nodes or Nodes(), WINDOW * room(demand)
     wanted, epochs = [], 0
     for name in dict.fromkeys(config.datasets):  # writes built-in sets, and fails before any work
         data = resolve(store, name)
         wanted += [(name, plan, find_card(store, plan.id(data))) for plan in plans(config)]
-        epochs += len(plans(config)) * config.teacher.epochs_for(len(data.train))
+        epochs += sum(plan.epochs(data) for plan in plans(config))
     watcher.phase("training teachers (epochs)", epochs)
-    shared, submit = board.start(), kd_worker.remote(kd_worker.train_teacher, demand)
+    shared, submit = board.start(), kd_worker.remote(kd_worker.train_teacher, demand, nodes)
     cards = {(name, plan): card for name, plan, card in wanted if card}
-    before, problems = sum(len(card.curve) for card in cards.values()), []
+    before, problems = sum(map(epochs_of, cards.values())), []
 
     def idle() -> None:
         newest = ray.get(shared.read.remote())
@@ -49,13 +55,15 @@ def train(config: CollectConfig, watcher: Watcher) -> Taught:
         done = before + sum(done for done, _, _ in newest.values())
         watcher.step(done, f"best validation {best:.1%}" if newest else "")
 
+    again = deque[tuple[str, TeacherPlan]]()
+    queue = Queue(again, ((name, plan) for name, plan, card in wanted if not card))
     for (name, plan), result in bounded(
-        ((name, plan) for name, plan, card in wanted if not card),
-        lambda item: submit(store.uri, *item, shared),
-        room,
-        idle,
+        queue, lambda item: submit(store.uri, *item, shared), window, idle
     ):
-        if isinstance(result, Exception):
+        if isinstance(error := cause(result), NodeError):
+            nodes.leave_out(error, demand)
+            again.append((name, plan))
+        elif isinstance(result, Exception):
             problems.append(f"the teacher of {name!r} could not be trained: {brief(result)}")
         else:
             cards[name, plan] = result

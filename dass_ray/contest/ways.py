@@ -14,7 +14,7 @@ from dass_ray.data.dataset import Dataset
 from dass_ray.explore.archive import Candidates
 from dass_ray.explore.study import Explorer
 from dass_ray.limits import Costs, sample_within
-from dass_ray.models.network import Network, build
+from dass_ray.models.network import StagedNetwork, build
 from dass_ray.models.remap import remap
 from dass_ray.space import Spec, Specs
 from dass_ray.watch import Watcher
@@ -29,7 +29,7 @@ Distil = Callable[[Spec], float]
 def by_zero_cost(
     config: CompareConfig,
     costs: Costs,
-    teacher: Network,
+    teacher: StagedNetwork,
     data: Dataset,
     score: str,
     watcher: Watcher,

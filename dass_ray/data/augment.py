@@ -19,6 +19,11 @@ class Draws:
         """The draws of some of the images; chosen: int64 indices."""
         return Draws(self.corner[:, chosen], self.mirrored[chosen], self.padding)
 
+    def scaled(self, side: int, of: int) -> "Draws":
+        """The same views of images of `side` px, where these draws are of images of `of` px."""
+        padding = -(-self.padding * side // of)
+        return Draws(self.corner * side // of, self.mirrored, padding)
+
     def to(self, device: torch.device) -> "Draws":
         """The same draws on a device."""
         return Draws(self.corner.to(device), self.mirrored.to(device), self.padding)

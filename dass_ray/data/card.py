@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from dass_ray.data import naming
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
@@ -19,6 +21,7 @@ class DatasetCard(Frozen):
     counts: dict[str, int]  # split -> images
     parts: dict[str, tuple[str, ...]]  # split -> paths of objects in the store, in order
     source: str  # where the images came from, in words
+    unlabelled: int = Field(default=0, exclude_if=lambda count: count == 0)  # of the train split's
     skipped: int = 0  # unreadable images left out
     leaked: int = 0  # held-out images that another split holds too, pixel for pixel
 

@@ -4,7 +4,7 @@ A data set is a card and Parquet parts with the decoded pixels. The card is writ
 set exists if and only if its card does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -14,7 +14,10 @@ from torch import Tensor
 from dass_ray.data import naming, parts
 from dass_ray.data.card import DatasetCard, find_card, read_card, stored_names
 from dass_ray.data.fingerprint import fingerprint, leaked
-from dass_ray.data.resize import resize
+from dass_ray.data.mapped import is_large
+from dass_ray.data.resize import resize, resize_into
+from dass_ray.data.shared import Content, shared
+from dass_ray.data.source import UNLABELLED
 from dass_ray.data.splits import SPLITS
 from dass_ray.data.statistics import channel_statistics
 from dass_ray.errors import UserError
@@ -25,7 +28,10 @@ SIZES = range(2, 1025)  # px; PyTorch cannot shrink to 1, and a part has to hold
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels. images: uint8 [N,3,H,W]; labels: int64 [N], indices of classes."""
+    """Images and labels. images: uint8 [N,3,H,W]; labels: int64 [N], indices of classes.
+
+    In a train split the last labels may be UNLABELLED.
+    """
 
     images: Tensor
     labels: Tensor
@@ -40,9 +46,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def to(self, device: torch.device | str) -> "Split":
-        """The same split on a device."""
-        return Split(self.images.to(device), self.labels.to(device))
+    def to(self, device: torch.device | str, images: torch.device | str | None = None) -> "Split":
+        """The same split on a device; images: the device of those, if it is another one."""
+        return Split(self.images.to(images or device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class Dataset:
     """A whole data set in memory.
 
     `card` says what is in the store; after `resized` it still does, and `image_size` says what is
-    here. mean, std: float32 [3], of the train split's channels scaled to [0,1].
+    here. mean, std: float32 [3], of the channels, scaled to [0,1], of the train split's labelled
+    images: unlabelled ones, which may come later, leave the teacher's inputs as they are.
     """
 
     card: DatasetCard
@@ -63,26 +70,62 @@ class Dataset:
     @classmethod
     def of(cls, card: DatasetCard, splits: Mapping[str, Split]) -> Self:
         """The data set of a card and the splits `train`, `validation` and `test`."""
-        mean, std = channel_statistics(splits["train"].images)
+        mean, std = channel_statistics(_labelled(splits["train"]).images)
         return cls(card, splits["train"], splits["validation"], splits["test"], mean, std)
+
+    @property
+    def device(self) -> torch.device:
+        """Where statistics and labels are, and what is computed."""
+        return self.mean.device
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the images lie in files that are paged in as they are needed: see mapped.py."""
+        return is_large(sum(split.images.nbytes for split in self.splits.values()))
 
     @property
     def image_size(self) -> int:
         """Side of the images in memory, px."""
         return self.train.images.shape[-1]
 
+    def _resized_for_all(self, size: int) -> Self:
+        """Resized once for all processes of this node."""
+
+        def fill(content: Content) -> None:
+            for name, split in self.splits.items():
+                resize_into(split.images, content[name][0])
+                content[name][1][:] = split.labels
+
+        return self.mapped(self.card, size, fill)
+
+    @classmethod
+    def mapped(cls, card: DatasetCard, size: int, fill: Callable[[Content], None]) -> Self:
+        """The data set over files of this node, which `fill` writes if nobody has yet."""
+        found = shared(f"{card.fingerprint[:32]}-{size}", card.counts, size, fill)
+        splits = {name: Split(*found.content[name]) for name in SPLITS}
+        return cls(card, **splits, mean=found.mean, std=found.std)
+
     @property
     def splits(self) -> dict[str, Split]:
         """The three splits by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
+    def labelled(self) -> Self:
+        """The data set without its unlabelled images; this very object if it has none."""
+        train = _labelled(self.train)
+        return self if train is self.train else replace(self, train=train)
+
     def to(self, device: torch.device | str) -> Self:
-        """The same data set on a device."""
+        """The same data set on a device; the images of a large one stay on the host.
+
+        What is computed with them goes to the device batch by batch.
+        """
+        images = torch.device("cpu") if self.is_large else device
         return replace(
             self,
-            train=self.train.to(device),
-            validation=self.validation.to(device),
-            test=self.test.to(device),
+            train=self.train.to(device, images),
+            validation=self.validation.to(device, images),
+            test=self.test.to(device, images),
             mean=self.mean.to(device),
             std=self.std.to(device),
         )
@@ -94,8 +137,16 @@ class Dataset:
         """
         if size == self.image_size:
             return self
+        if self.is_large and self.image_size == self.card.image_size:
+            return self._resized_for_all(size)
         splits = {k: Split(resize(s.images, size), s.labels) for k, s in self.splits.items()}
         return self.of(self.card, splits)
+
+
+def _labelled(split: Split) -> Split:
+    """A view of the images in front of the unlabelled ones."""
+    count = int((split.labels != UNLABELLED).sum())
+    return split if count == len(split) else Split(split.images[:count], split.labels[:count])
 
 
 def write_dataset(
@@ -133,6 +184,7 @@ def write_dataset(
         },
         source=source,
         skipped=skipped,
+        unlabelled=int((splits["train"].labels == UNLABELLED).sum()),
         leaked=leaked({split: splits[split].images for split in SPLITS}),
     )
     for split in SPLITS:
@@ -152,13 +204,19 @@ def load_dataset(store: Store, name: str) -> Dataset:
     content than the card says.
     """
     card = read_card(store, name)
-    try:
-        content = {
-            split: parts.read(store, card.parts[split], card.counts[split], card.image_size)
-            for split in SPLITS
-        }
+    size = card.image_size
+
+    def fill(content: Content) -> None:
+        for split in SPLITS:
+            parts.read_into(store, card.parts[split], *content[split])
         if fingerprint(card.classes, content) != card.fingerprint:
             raise parts.Damaged("its content does not have the fingerprint on the card")
+
+    try:
+        if is_large(sum(card.counts.values()) * 3 * size**2):
+            return Dataset.mapped(card, size, fill)
+        content = {split: parts.empty(card.counts[split], size) for split in SPLITS}
+        fill(content)
     except parts.Damaged as error:
         raise UserError(
             f"data set {card.name!r} in the store is damaged: {error}; "
@@ -197,5 +255,6 @@ def _check(splits: Mapping[str, Split], classes: Sequence[str]) -> None:
                 f"images are square, of one size from {SIZES[0]} to {SIZES[-1]} px in all splits, "
                 f"but {name} has {tuple(split.images.shape[2:])}"
             )
-        if not 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(classes):
+        labels = (_labelled(split) if name == "train" else split).labels
+        if not ((labels >= 0) & (labels < len(classes))).all():
             raise UserError(f"{name} has labels outside 0..{len(classes) - 1}; renumber them")

@@ -11,8 +11,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dass_ray.data.mapped import zeros
 from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Unreadable
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class EncodedSplit:
 
     def pixels(self, size: int, on_image: Callable[[], None]) -> tuple[Pixels, list[Unreadable]]:
         """See RawSplit."""
-        out = np.zeros((len(self.labels), 3, size, size), dtype=np.uint8)
+        out = zeros((len(self.labels), 3, size, size), torch.uint8).numpy()
 
         def work(batch: list[tuple[int, EncodedImage]]) -> list[Unreadable | None]:
             return [_decode_into(out[row], row, image, size) for row, image in batch]

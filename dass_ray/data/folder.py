@@ -1,7 +1,7 @@
 """Image folders: a directory for each class, maybe under a directory for each split."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from dass_ray.data.decode import EncodedImage, EncodedSplit
 from dass_ray.data.labels import to_classes
-from dass_ray.data.source import Source
+from dass_ray.data.source import UNLABELLED, Source
 from dass_ray.data.splits import SPLITS, split_named
 from dass_ray.errors import UserError
 
@@ -43,6 +43,20 @@ def read_folder(source: Path) -> Source:
             for split, found in files.items()
         },
     )
+
+
+def read_unlabelled(source: Path, classes: Sequence[str]) -> Source:
+    """All images below a folder, whatever its directories, as a train split without labels.
+
+    classes: those that labelled images beside them have. Raises UserError where there are none.
+    """
+    if not source.is_dir():
+        raise UserError(f"{source} is no folder; give a folder of images")
+    paths = sorted(_files(source))
+    if not paths:
+        raise UserError(f"no images in {source}: expected {' '.join(EXTENSIONS)} files")
+    split = EncodedSplit(np.full(len(paths), UNLABELLED), partial(_images, source, paths))
+    return Source(f"image folder {source} without labels", tuple(classes), {"train": split})
 
 
 def _split_folders(source: Path) -> dict[str, Path]:

@@ -61,13 +61,18 @@ def decode(data: bytes, path: str, size: int) -> tuple[Tensor, Tensor]:
     return images, torch.from_numpy(table["label"].to_numpy().astype(np.int64))
 
 
-def read(store: Store, paths: Sequence[str], count: int, size: int) -> tuple[Tensor, Tensor]:
-    """The rows of all parts in order: images uint8 [count,3,size,size], labels int64 [count].
+def empty(count: int, size: int) -> tuple[Tensor, Tensor]:
+    """Room for the rows of parts: images uint8 [count,3,size,size], labels int64 [count]."""
+    images = torch.empty((count, 3, size, size), dtype=torch.uint8)
+    return images, torch.empty(count, dtype=torch.int64)
+
+
+def read_into(store: Store, paths: Sequence[str], images: Tensor, labels: Tensor) -> None:
+    """The rows of all parts in order, into tensors as of `empty`, a part at a time.
 
     Raises Damaged where they are not what was written.
     """
-    images = torch.empty((count, 3, size, size), dtype=torch.uint8)
-    labels = torch.empty(count, dtype=torch.int64)
+    count, size = len(images), images.shape[-1]
     end = 0
     for path in paths:
         try:
@@ -82,4 +87,3 @@ def read(store: Store, paths: Sequence[str], count: int, size: int) -> tuple[Ten
         labels[first:end] = some_labels
     if end != count:
         raise Damaged(f"the parts do not hold the card's {count} images")
-    return images, labels

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dass_ray.data.mapped import zeros
+
 CHUNK_PIXELS = 2**24  # of input: bounds the memory beside input and output to some 50 MB
 
 
@@ -20,7 +22,15 @@ def resize(images: Tensor, size: int) -> Tensor:
     count, channels, height, width = images.shape
     if (height, width) == (size, size):
         return images
-    out = torch.empty((count, channels, size, size), dtype=torch.uint8)
+    out = zeros((count, channels, size, size), torch.uint8)
+    resize_into(images, out)
+    return out.to(images.device)
+
+
+def resize_into(images: Tensor, out: Tensor) -> None:
+    """The same into `out`, uint8 [N,3,size,size] on the host."""
+    count, _, height, width = images.shape
+    size = out.shape[-1]
     chunk = max(1, CHUNK_PIXELS // (height * width))
     for start in range(0, count, chunk):
         out[start : start + chunk] = F.interpolate(
@@ -30,4 +40,3 @@ def resize(images: Tensor, size: int) -> Tensor:
             antialias=True,
             align_corners=False,
         )
-    return out.to(images.device)

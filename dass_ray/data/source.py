@@ -10,6 +10,8 @@ import numpy.typing as npt
 Labels = npt.NDArray[np.int64]  # [N], indices of classes
 Pixels = npt.NDArray[np.uint8]  # [N,3,S,S]
 
+UNLABELLED = -1
+"""The label of training images without one: students are distilled on them, nothing else."""
 NATURAL_MAX = 64  # px; small images keep their size by default, others become this
 
 
@@ -26,7 +28,7 @@ class RawSplit(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """The class of each image."""
+        """The class of each image; UNLABELLED where there are none."""
         ...
 
     def side(self) -> int | None:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+CHUNK = 2**24  # values at a time: they are counted as int64
+
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel of uint8 [N,3,H,W] scaled to [0,1]: float32 [3].
@@ -11,7 +13,9 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     deviation below one grey level becomes one grey level: a constant channel must not divide by 0.
     """
     levels = torch.arange(256, dtype=torch.float64) / 255
-    counts = torch.stack([c.flatten().bincount(minlength=256) for c in images.unbind(1)]).cpu()
+    counts = torch.zeros(3, 256, dtype=torch.int64)
+    for some in images.split(max(1, CHUNK // images[0].numel())):
+        counts += torch.stack([c.flatten().bincount(minlength=256) for c in some.unbind(1)]).cpu()
     share = counts.double() / counts.sum(1, keepdim=True)
     mean = share @ levels
     variance = (share * (levels - mean[:, None]) ** 2).sum(1)

@@ -12,7 +12,7 @@ from dass_ray.data.augment import normalise
 from dass_ray.data.builtin import resolve
 from dass_ray.evaluation.rankings import Floats, Truth
 from dass_ray.kd.teachers import load_net
-from dass_ray.models.network import Network, build
+from dass_ray.models.network import build
 from dass_ray.models.remap import remap
 from dass_ray.predictor.tasks import TaskLedger
 from dass_ray.space import Space
@@ -47,14 +47,14 @@ class Material:
         return np.concatenate([vectors, logs], axis=1)
 
     @cached_property
-    def teacher(self) -> Network:
+    def teacher(self) -> StagedNetwork:
         """The task's teacher, on the host."""
         return load_net(self.store, self.task.card)
 
     def zero_cost(self, watcher: Watcher, clock: Clock) -> tuple[Floats, Floats]:
         """All scores of `catalogue.SCORES` for all students [N, S], and seconds for each [S]."""
         data = resolve(self.store, self.task.card.dataset)
-        data = data.resized(self.task.card.space.image_size)
+        data = data.resized(self.task.card.space.image_size).labelled()
         order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))
         chosen = order[: self.images]
         images = normalise(data.train.images[chosen], data.mean, data.std)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dass_ray.kd.trained import Trained
 from dass_ray.models.weights import from_bytes, to_bytes
-from dass_ray.store.base import Store
+from dass_ray.store.base import NotFound, Store
 
 Optimizer = torch.optim.Optimizer
 Schedule = torch.optim.lr_scheduler.LRScheduler
@@ -62,7 +62,11 @@ class StoreCheckpoints:
         """Restores the newest checkpoint in place; None where there is none."""
         if self.none or not (paths := self.store.list(self.folder)):
             return None
-        tensors = from_bytes(self.store.get(paths[-1]), paths[-1])
+        try:
+            data = self.store.get(paths[-1])
+        except NotFound:  # another worker had the same run, as after a cut link, and has ended it
+            return None
+        tensors = from_bytes(data, paths[-1])
         note = json.loads(bytes(tensors.pop("note").tolist()))
         net.load_state_dict(_part(tensors, "net"))
         momenta = _part(tensors, "momentum")

@@ -1,18 +1,16 @@
 """Distilling one student from its teacher: one run."""
 
-import functools
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from dass_ray.data.dataset import Dataset
 from dass_ray.kd.checkpoint import Checkpoints
-from dass_ray.kd.losses import distillation
+from dass_ray.kd.lesson import Lesson
 from dass_ray.kd.train import OnEpoch, accuracy, train
 from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import SoftLabels
-from dass_ray.models.network import Network, seeded
+from dass_ray.models.network import StagedNetwork, seeded
 from dass_ray.models.remap import remap
 from dass_ray.recipe import KDRecipe
 from dass_ray.space import Spec
@@ -22,14 +20,14 @@ from dass_ray.space import Spec
 class Distilled:
     """A distilled student; accuracies in [0, 1], the test split's with the final weights."""
 
-    net: Network
+    net: StagedNetwork
     trained: Trained
     test: float | None  # None where the run diverged
 
 
 def distil(
     spec: Spec,
-    teacher: Network,
+    teacher: StagedNetwork,
     labels: SoftLabels,
     dataset: Dataset,
     recipe: KDRecipe,
@@ -42,25 +40,20 @@ def distil(
 
     labels: `soft_labels(teacher, dataset, recipe)`; teacher and data set on one device.
     """
-    device = dataset.train.images.device
     net = student(spec, teacher, recipe, seed)
-    if device.type == "cpu":  # where narrow convolutions take 4 to 11% less time in this format
-        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    of_view = functools.lru_cache(maxsize=1)(lambda view: labels.logits[view].to(device))
-
-    def loss(view: int, chosen: Tensor, ours: Tensor, truth: Tensor) -> Tensor:
-        return distillation(ours, of_view(view)[chosen].float(), truth, recipe)
-
+    if dataset.train.images.device.type == "cpu":  # narrow convolutions take 4 to 11% less time
+        net = net.to(memory_format=torch.channels_last)
+    lesson = Lesson(net, teacher, labels, dataset, recipe, seed)
     trained = train(
-        net, dataset, recipe, loss, seed=seed, views=len(labels.logits),
+        lesson.learner, dataset, recipe, lesson.loss, seed=seed, views=len(labels.logits),
         checkpoints=checkpoints, on_epoch=on_epoch,
     )  # fmt: skip
     test = accuracy(net, dataset, dataset.test) if trained.status == "ok" else None
-    net = net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    net = net.to(memory_format=torch.contiguous_format)
     return Distilled(net.eval(), trained, test)
 
 
-def student(spec: Spec, teacher: Network, recipe: KDRecipe, seed: int) -> Network:
+def student(spec: Spec, teacher: StagedNetwork, recipe: KDRecipe, seed: int) -> StagedNetwork:
     """The student's network before distillation, on the teacher's device."""
     net = seeded(teacher.space, spec, teacher.classes, seed).to(teacher.head.weight.device)
     return net if recipe.start == "random" else remap(teacher, net, recipe.start)

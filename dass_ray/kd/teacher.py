@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dass_ray.data.dataset import Dataset, Split
 from dass_ray.kd.checkpoint import Checkpoints
-from dass_ray.kd.train import OnEpoch, accuracy, train
+from dass_ray.kd.train import OnEpoch, Shown, accuracy, train
 from dass_ray.kd.trained import Trained
-from dass_ray.models.network import Network, seeded
+from dass_ray.models.network import StagedNetwork, seeded
 from dass_ray.recipe import TeacherRecipe
 from dass_ray.space import Space
 
@@ -19,7 +19,7 @@ from dass_ray.space import Space
 class Teacher:
     """A trained network with its accuracy on the validation and test splits, in [0, 1]."""
 
-    net: Network
+    net: StagedNetwork
     trained: Trained
     validation: float
     test: float
@@ -34,16 +34,22 @@ def train_teacher(
     checkpoints: Checkpoints | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Teacher:
-    """Trains the space's largest network from scratch on a data set of the space's image size."""
-    net = seeded(space, space.teacher, len(dataset.card.classes), seed)
-    net.to(dataset.train.images.device)
+    """Trains the space's largest network from scratch on a data set of the space's image size.
 
-    def loss(_view: int, _chosen: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    Unlabelled images are left out.
+    """
+    net = seeded(space, space.teacher, len(dataset.card.classes), seed)
+    net.to(dataset.device)
+
+    def loss(net: nn.Module, shown: Shown) -> Tensor:
+        return F.cross_entropy(
+            net(shown.images), shown.labels, label_smoothing=recipe.label_smoothing
+        )
 
     trained = train(
-        net, dataset, recipe, loss, seed=seed, checkpoints=checkpoints, on_epoch=on_epoch
-    )
+        net, dataset.labelled(), recipe, loss,
+        seed=seed, checkpoints=checkpoints, on_epoch=on_epoch,
+    )  # fmt: skip
     return Teacher(
         net.eval(),
         trained,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dass_ray import __version__
+from dass_ray.data.card import DatasetCard
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
 from dass_ray.frozen import content_hash
@@ -13,8 +14,9 @@ from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.teacher import Teacher, chance, near_chance, train_teacher
 from dass_ray.kd.train import OnEpoch, accuracy
 from dass_ray.kd.trained import Trained
-from dass_ray.models.network import Network, build
+from dass_ray.models.network import StagedNetwork, build
 from dass_ray.models.weights import fingerprint, from_bytes, load_into, to_bytes
+from dass_ray.network import Network
 from dass_ray.recipe import TeacherRecipe
 from dass_ray.records import TeacherCard, teacher_id
 from dass_ray.space import Space
@@ -28,10 +30,22 @@ class TeacherPlan:
     space: Space
     recipe: TeacherRecipe
     seed: int
+    network: Network | None = None  # from elsewhere; None: the space's largest
 
     def id(self, dataset: Dataset) -> str:
         """The teacher's identity in the store."""
-        return teacher_id(dataset.card.fingerprint, self.space, self.recipe, self.seed)
+        data = dataset.card.fingerprint
+        return teacher_id(data, self.space, self.recipe, self.seed, self.network)
+
+    def epochs(self, dataset: Dataset) -> int:
+        """Epochs of its training; a network from elsewhere has a proxy, which takes as many."""
+        labelled = dataset.card.counts["train"] - dataset.card.unlabelled
+        return self.recipe.epochs_for(labelled) * (2 if self.network else 1)
+
+
+def epochs_of(card: TeacherCard) -> int:
+    """Epochs that a teacher's training has had, its proxy's among them."""
+    return len(card.curve) + (len(card.foreign.proxy.curve) if card.foreign else 0)
 
 
 def find_card(store: Store, teacher: str) -> TeacherCard | None:
@@ -58,9 +72,10 @@ def list_teachers(store: Store) -> list[TeacherCard]:
     return sorted(cards, key=lambda card: (card.dataset, card.id))
 
 
-def load_net(store: Store, card: TeacherCard) -> Network:
-    """The teacher's network in eval mode, on the host."""
-    path = f"teachers/{card.id}/weights.safetensors"
+def load_net(store: Store, card: TeacherCard) -> StagedNetwork:
+    """The network that students are cut from, in eval mode, on the host: teacher or proxy."""
+    name = f"proxy-{card.foreign.proxy.fingerprint[:16]}" if card.foreign else "weights"
+    path = f"teachers/{card.id}/{name}.safetensors"
     net = build(card.space, card.space.teacher, len(card.classes))
     load_into(net, from_bytes(store.get(path), path), path)
     return net.eval()
@@ -95,7 +110,7 @@ def import_into(
     _check_head(state, classes, where)
     net = build(space, space.teacher, classes)
     load_into(net, state, where)
-    net.to(dataset.train.images.device).eval()
+    net.to(dataset.device).eval()
     right = {name: accuracy(net, dataset, dataset.splits[name]) for name in ("validation", "test")}
     teacher = Teacher(net, Trained(), right["validation"], right["test"])
     parts = (fingerprint(state), dataset.card.fingerprint, content_hash(space))
@@ -144,11 +159,11 @@ def _commit(
         state = from_bytes(store.get(weights), weights)
         if fingerprint(state) != card.fingerprint:
             load_into(teacher.net, state, weights)
-            return _commit_card(store, _measured_again(card, teacher.net, dataset))
-    return _commit_card(store, card)
+            return commit_card(store, _measured_again(card, teacher.net, dataset))
+    return commit_card(store, card)
 
 
-def _measured_again(card: TeacherCard, net: Network, dataset: Dataset) -> TeacherCard:
+def _measured_again(card: TeacherCard, net: StagedNetwork, dataset: Dataset) -> TeacherCard:
     """The card for other weights of the same plan."""
     validation = accuracy(net, dataset, dataset.validation)
     return card.model_copy(
@@ -163,7 +178,8 @@ def _measured_again(card: TeacherCard, net: Network, dataset: Dataset) -> Teache
     )
 
 
-def _commit_card(store: Store, card: TeacherCard) -> TeacherCard:
+def commit_card(store: Store, card: TeacherCard) -> TeacherCard:
+    """Writes a card after its weights; returns the card that is in the store."""
     store.put(f"teachers/{card.id}/card.json", card.model_dump_json(indent=1).encode())
     committed = find_card(store, card.id)
     assert committed is not None
@@ -172,13 +188,19 @@ def _commit_card(store: Store, card: TeacherCard) -> TeacherCard:
 
 def advice(card: TeacherCard) -> str:
     """One line for a teacher that stayed near chance: what to change."""
-    lr = card.recipe.lr if card.recipe else None
+    return stayed(card, card.validation, card.recipe)
+
+
+def stayed(of: TeacherCard | DatasetCard, validation: float, recipe: TeacherRecipe | None) -> str:
+    """One line for a teacher of a data set near chance. recipe: None where it is imported."""
     change = (
-        f"try teacher.lr={lr / 5:g}, teacher.warmup=0.2, teacher.min_steps=2000"
-        if lr
-        else "check that its classes and the image normalisation are those of this data set"
+        f"try teacher.lr={recipe.lr / 5:g}, teacher.warmup=0.2, teacher.min_steps=2000"
+        if recipe
+        else "check that its classes, in their order, and the image normalisation are those of "
+        "this data set"
     )
+    name = of.dataset if isinstance(of, TeacherCard) else of.name
     return (
-        f"the teacher of {card.dataset!r} stayed near chance "
-        f"({card.validation:.1%} of {len(card.classes)} classes): {change}"
+        f"the teacher of {name!r} stayed near chance "
+        f"({validation:.1%} of {len(of.classes)} classes): {change}"
     )

@@ -7,6 +7,7 @@ never stopped. Letters: B batch, K classes.
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,23 @@ from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import EVAL_BATCH, batch, view
 from dass_ray.recipe import TrainRecipe
 
-Loss = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(view index, indices [B], logits [B, K], labels [B]), all on one device -> scalar."""
+
+@dataclass(frozen=True)
+class Shown:
+    """What one step shows, on the network's device.
+
+    view: index of the view; chosen: indices [B] of its images; images: normalised float32
+    [B, 3, H, W]; labels: int64 [B].
+    """
+
+    view: int
+    chosen: Tensor
+    images: Tensor
+    labels: Tensor
+
+
+Loss = Callable[[nn.Module, Shown], Tensor]
+"""(network in train mode, what is shown) -> scalar."""
 OnEpoch = Callable[[int, int, float], None]
 """(epochs done, epochs in all, validation accuracy) is called after every epoch."""
 
@@ -78,11 +94,11 @@ def _epoch(
     """One pass in an order drawn from (seed, epoch); returns the mean loss."""
     net.train()
     draws = view(dataset, recipe, index)
-    total = torch.zeros((), device=dataset.train.images.device)
+    total = torch.zeros((), device=dataset.device)
     order = _order(len(dataset.train), recipe, seed, epoch).to(total.device)
     for chosen in order.split(recipe.batch_size):
-        logits = net(batch(dataset, draws, chosen))
-        value = loss(index, chosen, logits, dataset.train.labels[chosen])
+        images, labels = batch(dataset, draws, chosen), dataset.train.labels[chosen]
+        value = loss(net, Shown(index, chosen, images, labels))
         optimizer.zero_grad()
         value.backward()
         if recipe.clip_norm is not None:
@@ -120,6 +136,6 @@ def accuracy(net: nn.Module, dataset: Dataset, split: Split) -> float:
     right = torch.zeros((), dtype=torch.long, device=split.labels.device)
     parts = zip(split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH), strict=True)
     for images, labels in parts:
-        logits = net(normalise(images, dataset.mean, dataset.std))
+        logits = net(normalise(images.to(dataset.device), dataset.mean, dataset.std))
         right += (logits.argmax(dim=1) == labels).sum()
     return float(right) / len(split)

@@ -1,13 +1,14 @@
 """Measures students on a device with `torch.utils.benchmark`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from platform import machine
 
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
 from torch.utils.benchmark import Timer
 from torch.utils.benchmark.utils.timer import timer as wall_time  # waits for the GPU
 
@@ -93,14 +94,30 @@ def spread(space: Space, classes: int, n: int, seed: int) -> list[Spec]:
 
 
 @torch.inference_mode()
-def _time(space: Space, spec: Spec, classes: int, images: torch.Tensor, threads: int) -> float:
-    """Median ms of one forward pass; the number of threads is set while it is timed only."""
+def _time(space: Space, spec: Spec, classes: int, images: Tensor, threads: int) -> float:
+    """Median ms of one forward pass of a student."""
     net = seeded(space, spec, classes, 0).eval().to(images.device)
-    net(images)  # warm-up: memory, kernels chosen and compiled
+    return _call_ms(lambda: net(images), images, threads)
+
+
+@torch.inference_mode()
+def alternating(calls: Sequence[Callable[[], object]], threads: int) -> list[float]:
+    """The ms of some calls on this CPU, each the smallest of `ROUNDS` medians, as in `measure`.
+
+    The calls take turns, so that other work slows all of them alike.
+    """
+    here = torch.empty(0)
+    rounds = [[_call_ms(call, here, threads) for call in calls] for _ in range(ROUNDS)]
+    return [min(medians) for medians in zip(*rounds, strict=True)]
+
+
+def _call_ms(call: Callable[[], object], images: Tensor, threads: int) -> float:
+    """Median ms of one call that works on images; threads are set while it is timed only."""
+    call()  # warm-up: memory, kernels chosen and compiled
     own_clock = images.device.type == "cpu" and threads == 1
     timer = Timer(
-        "net(images)",
-        globals={"net": net, "images": images},
+        "call()",
+        globals={"call": call},
         num_threads=threads,
         timer=time.thread_time if own_clock else wall_time,
     )

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dass_ray.families.mobilenet import MobileNetBlocks
-from dass_ray.models.network import Network, NetworkBlock, kaiming
+from dass_ray.models.network import NetworkBlock, StagedNetwork, kaiming
 from dass_ray.models.shortcut import shortcut
 from dass_ray.models.stacked import OnNorm, Stacked
 from dass_ray.space import Space, Spec
@@ -56,7 +56,7 @@ class Bottleneck(NetworkBlock):
         return out
 
 
-class MobileNet(Network):
+class MobileNet(StagedNetwork):
     """Stem, stages of inverted bottlenecks, a 1x1 convolution, global mean, linear head."""
 
     def __init__(self, space: Space, spec: Spec, classes: int) -> None:
@@ -79,18 +79,18 @@ class MobileNet(Network):
         kaiming(self)
 
     def begin(self, images: Tensor) -> Tensor:
-        """See `Network.begin`."""
+        """See `StagedNetwork.begin`."""
         return F.relu(self.bn(self.stem(images)))
 
     def end(self, maps: Tensor) -> Tensor:
-        """See `Network.end`."""
+        """See `StagedNetwork.end`."""
         return F.relu(self.bn_last(self.last(maps)))
 
     def cut_begin(self, run: Stacked, images: Tensor, width: int, told: OnNorm) -> Tensor:
-        """See `Network.cut_begin`."""
+        """See `StagedNetwork.cut_begin`."""
         return run.norm(self.bn, run.conv(self.stem, images[None], width), told).relu_()
 
     def cut_end(self, run: Stacked, maps: Tensor, told: OnNorm) -> Tensor:
-        """See `Network.cut_end`."""
+        """See `StagedNetwork.cut_end`."""
         out = run.conv(self.last, maps, self.last.out_channels)
         return run.norm(self.bn_last, out, told).relu_()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from dass_ray.models.stacked import OnNorm, Stacked
+from dass_ray.models.staged import Outputs
 from dass_ray.space import Space, Spec
 
 
@@ -29,7 +30,7 @@ class NetworkBlock(nn.Module, ABC):
         """
 
 
-class Network(nn.Module, ABC):
+class StagedNetwork(nn.Module, ABC):
     """The network of a spec. A family's own class makes `stages` and `head`."""
 
     stages: nn.ModuleList
@@ -61,6 +62,17 @@ class Network(nn.Module, ABC):
         """A teacher's `end` cut to what comes in: [n, B, C, H, W] -> [n, B, C', H, W]."""
         return maps
 
+    def outputs(self, x: Tensor) -> Outputs:
+        """Logits [B, K] and the stages' ends, the last as the head sees it; of [B, 3, H, W]."""
+        ends = []
+        x = self.begin(x)
+        for stage in self.blocks:
+            for block in stage:
+                x = block(x)
+            ends.append(x)
+        ends[-1] = self.end(ends[-1])
+        return Outputs(self._logits(ends[-1]), tuple(ends))
+
     def features(self, x: Tensor) -> Tensor:
         """The last activation map: [B, 3, H, W] -> [B, C, H', W']."""
         x = self.begin(x)
@@ -71,17 +83,20 @@ class Network(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits: [B, 3, H, W] -> [B, K]."""
-        out: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
+        return self._logits(self.features(x))
+
+    def _logits(self, features: Tensor) -> Tensor:
+        out: Tensor = self.head(features.mean(dim=(2, 3)))
         return out
 
 
-def build(space: Space, spec: Spec, classes: int) -> Network:
+def build(space: Space, spec: Spec, classes: int) -> StagedNetwork:
     """The network of a spec, of the class that its space's family names."""
-    found: Network = resolve_name(space.family.network)(space, spec, classes)
+    found: StagedNetwork = resolve_name(space.family.network)(space, spec, classes)
     return found
 
 
-def seeded(space: Space, spec: Spec, classes: int, seed: int) -> Network:
+def seeded(space: Space, spec: Spec, classes: int, seed: int) -> StagedNetwork:
     """A network whose fresh weights depend on `seed` alone; global random state stays untouched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dass_ray.families import codes
-from dass_ray.models.network import Network, NetworkBlock
+from dass_ray.models.network import NetworkBlock, StagedNetwork
 from dass_ray.models.nodes import Level, Nodes
 from dass_ray.models.stacked import Moments, Stacked
 from dass_ray.space import Specs
@@ -80,7 +80,7 @@ class Walk:
     dtype: of the convolutions; all else is float32.
     """
 
-    teacher: Network
+    teacher: StagedNetwork
     probe: Probe
     room: Room
     dtype: torch.dtype = torch.float32

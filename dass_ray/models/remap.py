@@ -11,14 +11,14 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from dass_ray.models.network import Network
+from dass_ray.models.network import StagedNetwork
 
-N = TypeVar("N", bound=Network)
+N = TypeVar("N", bound=StagedNetwork)
 Remap = Literal["first", "last", "uniform"]
 
 
 @torch.no_grad()
-def remap(teacher: Network, student: N, how: Remap = "first") -> N:
+def remap(teacher: StagedNetwork, student: N, how: Remap = "first") -> N:
     """Copies the teacher's weights into the student, in place, and returns the student.
 
     The head is copied whole: both networks end in the same width and number of classes.

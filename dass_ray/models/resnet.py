@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dass_ray.models.network import Network, NetworkBlock, kaiming
+from dass_ray.models.network import NetworkBlock, StagedNetwork, kaiming
 from dass_ray.models.shortcut import shortcut
 from dass_ray.models.stacked import OnNorm, Stacked, pooled
 from dass_ray.space import Space, Spec
@@ -45,7 +45,7 @@ class Block(NetworkBlock):
         return out.relu_()
 
 
-class ResNet(Network):
+class ResNet(StagedNetwork):
     """The network of a spec: stem, stages of blocks, global mean, linear head."""
 
     def __init__(self, space: Space, spec: Spec, classes: int) -> None:
@@ -63,10 +63,10 @@ class ResNet(Network):
         kaiming(self)
 
     def begin(self, images: Tensor) -> Tensor:
-        """See `Network.begin`."""
+        """See `StagedNetwork.begin`."""
         return F.relu(self.bn(self.stem(images)))
 
     def cut_begin(self, run: Stacked, images: Tensor, width: int, told: OnNorm) -> Tensor:
-        """See `Network.cut_begin`."""
+        """See `StagedNetwork.cut_begin`."""
         out = run.conv(self.stem, images[None], width)
         return run.norm(self.bn, out, told).relu_()

@@ -21,7 +21,7 @@ from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.augment import normalise
 from dass_ray.data.dataset import Dataset
-from dass_ray.models.network import Network
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.prefix_tree import Room, Walk
 from dass_ray.predictor.probes import Maps
 from dass_ray.predictor.signals import signals
@@ -62,15 +62,17 @@ class TaskEncoder:
 
     accuracy: the teacher's on the validation split, in [0, 1]; space: the predictor's, which holds
     the teacher's; dataset: of the teacher's image size, needed for what looks at real images;
-    dtype: of the convolutions.
+    dtype: of the convolutions; soft: logits [images, K] of a teacher from elsewhere, whose proxy
+    `teacher` is, on the training images that `shown` names.
     """
 
-    teacher: Network
+    teacher: StagedNetwork
     accuracy: float
     space: Space
     encodings: Encodings
     dataset: Dataset | None = None
     dtype: torch.dtype = torch.float32
+    soft: Tensor | None = None
 
     @cached_property
     def task(self) -> Task:
@@ -142,9 +144,8 @@ class TaskEncoder:
         return normalise(pixels, data.mean, data.std), labels
 
     def _pixels(self, n: int) -> tuple[Tensor, Tensor]:
-        train = self._dataset.train
-        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:n]
-        chosen = order.to(train.images.device)
+        train = self._dataset.labelled().train
+        chosen = shown(len(train), n).to(train.images.device)
         return train.images[chosen], train.labels[chosen]
 
     @property
@@ -168,7 +169,9 @@ class TaskEncoder:
     def _raw_signals(self, specs: Specs) -> Tensor:
         images, labels = self._images
         names = self.encodings.signals
-        return signals(self.teacher, specs, images, labels, names, self._room, self.dtype)
+        return signals(
+            self.teacher, specs, images, labels, names, self._room, self.dtype, self.soft
+        )
 
     @cached_property
     def _reference(self) -> tuple[Tensor, Tensor]:
@@ -176,6 +179,11 @@ class TaskEncoder:
         drawn = self.teacher.space.sample(REFERENCE, np.random.default_rng(0))
         found = self._raw_signals(drawn)
         return found.mean(dim=0), found.std(dim=0).clamp_min(1e-6)
+
+
+def shown(images: int, n: int) -> Tensor:
+    """Indices of the n training images, of so many, that are looked at; always the same ones."""
+    return torch.randperm(images, generator=torch.Generator().manual_seed(0))[:n]
 
 
 def noise(count: int, size: int) -> Tensor:

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from torch import Tensor
 
 from dass_ray.cost import cost
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
-from dass_ray.models.network import Network
+from dass_ray.models.network import StagedNetwork
 from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.model import Predictor, Verified
 from dass_ray.space import Specs
@@ -33,19 +34,21 @@ class TaskScorer:
     """A predictor adapted to one teacher, whose validation accuracy in [0, 1] is known.
 
     dataset: of the teacher's image size and on its device; needed where `encodings.sees_images`.
+    soft: see TaskEncoder.
     """
 
     def __init__(
         self,
         predictor: Predictor,
-        teacher: Network,
+        teacher: StagedNetwork,
         accuracy: float,
         dataset: Dataset | None = None,
         dtype: torch.dtype = torch.float32,
+        soft: Tensor | None = None,
     ) -> None:
         self.predictor, self.teacher = predictor, teacher.eval()
         self.encoder = TaskEncoder(
-            self.teacher, accuracy, predictor.space, predictor.net.encodings, dataset
+            self.teacher, accuracy, predictor.space, predictor.net.encodings, dataset, soft=soft
         )
         self.adapted = predictor.adapted(self.encoder.task)
         if dtype != torch.float32:

@@ -7,13 +7,14 @@ Letters: N students, B images, K classes, G signals.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import torch
 from torch import Tensor
 
 from dass_ray.config import Signal
-from dass_ray.models.network import Network
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.prefix_tree import Probe, Room, Walk
 from dass_ray.predictor.comparisons import COMPARED, Seen
 from dass_ray.predictor.probes import Codes, Comparisons, Noise
@@ -24,33 +25,40 @@ assert (*COMPARED, "zen", "nwot") == get_args(Signal)
 
 
 def signals(
-    teacher: Network,
+    teacher: StagedNetwork,
     specs: Specs,
     images: Tensor,
     labels: Tensor,
     names: Sequence[Signal],
     room: Room,
     dtype: torch.dtype = torch.float32,
+    soft: Tensor | None = None,
 ) -> Tensor:
     """Signals [N, G] of students [N, S, D], float32 on the host.
 
     images: normalised [B, 3, H, W] on the teacher's device; labels: int64 [B] there; dtype: of the
-    convolutions.
+    convolutions; soft: logits [B, K] there that students are compared with instead of the
+    teacher's, where it stands for a network from elsewhere.
     """
     out = torch.empty(len(specs), len(names))
-    for probe, columns in _probes(teacher.eval(), images, labels, names):
+    for probe, columns in _probes(teacher.eval(), images, labels, names, soft):
         out[:, columns] = Walk(teacher, probe, room, dtype)(specs).float().cpu()
     return out
 
 
 @torch.no_grad()
 def _probes(
-    teacher: Network, images: Tensor, labels: Tensor, names: Sequence[Signal]
+    teacher: StagedNetwork,
+    images: Tensor,
+    labels: Tensor,
+    names: Sequence[Signal],
+    soft: Tensor | None,
 ) -> Iterator[tuple[Probe, list[int]]]:
     """The probes that the signals need, and the columns that each fills."""
     compared = [name for name in names if name in COMPARED]
     if compared:
-        theirs = see(teacher, images, labels)
+        own = see(teacher, images, labels)
+        theirs = own if soft is None else replace(own, logits=soft)
         yield (
             Comparisons(teacher, images, labels, theirs, compared),
             [names.index(name) for name in compared],
@@ -61,7 +69,7 @@ def _probes(
         yield Codes(images[:SCORED]), [names.index("nwot")]
 
 
-def see(net: Network, images: Tensor, labels: Tensor) -> Seen:
+def see(net: StagedNetwork, images: Tensor, labels: Tensor) -> Seen:
     """What is compared of one network, in the mode in which it is; images [B, 3, H, W]."""
     x, stages = net.begin(images), []
     for stage in net.blocks:

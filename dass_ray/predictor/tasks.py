@@ -13,14 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dass_ray import ledger
 from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.builtin import resolve
+from dass_ray.data.card import read_card
 from dass_ray.errors import UserError
+from dass_ray.kd.foreign_teachers import logits_of
 from dass_ray.kd.teachers import find_card, load_net
-from dass_ray.predictor.encode import Students, TaskEncoder
+from dass_ray.predictor.encode import Students, TaskEncoder, shown
 from dass_ray.predictor.runs import TaskRuns
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import TeacherCard
@@ -140,7 +143,20 @@ def encoder(store: Store, card: TeacherCard, space: Space, encodings: Encodings)
     data = None
     if encodings.sees_images:
         data = resolve(store, card.dataset).resized(card.space.image_size)
-    return TaskEncoder(load_net(store, card), card.validation, space, encodings, data)
+    net, soft = load_net(store, card), foreign_logits(store, card, encodings)
+    return TaskEncoder(net, card.scored_as, space, encodings, data, soft=soft)
+
+
+def foreign_logits(store: Store, card: TeacherCard, encodings: Encodings) -> Tensor | None:
+    """The logits [images, K] of a teacher from elsewhere that students are compared with.
+
+    On the training images that the signals look at; None where no signal needs them.
+    """
+    if card.foreign is None or "kl" not in encodings.signals:
+        return None
+    data = read_card(store, card.dataset)
+    labelled = data.counts["train"] - data.unlabelled
+    return logits_of(store, card, shown(labelled, encodings.images))
 
 
 def embed(

@@ -87,7 +87,7 @@ def gather(store: Store, search_id: str) -> SearchReport:
     rows = ledger.rows_of(store, {key for choice in chosen for key in choice.keys})
     students = match(chosen, rows)
     space, classes = card.teacher.space, len(card.teacher.classes)
-    teacher = cost(space, space.pack([space.teacher]), classes)
+    teacher, foreign = cost(space, space.pack([space.teacher]), classes), card.teacher.foreign
     verified = [student for student in students if student.status == "ok"]
     return SearchReport(
         uri=store.uri,
@@ -96,8 +96,8 @@ def gather(store: Store, search_id: str) -> SearchReport:
         candidates=Candidates.of(searches.read_batches(store, search_id)),
         students=students,
         finished=searches.finished(store, search_id),
-        teacher_params=int(teacher.params[0]),
-        teacher_flops=int(teacher.flops[0]),
+        teacher_params=foreign.params if foreign else int(teacher.params[0]),
+        teacher_flops=foreign.flops if foreign else int(teacher.flops[0]),
         validation=_compare(verified, "validation"),
         test=_compare(verified, "test"),
         spearman=spearman(

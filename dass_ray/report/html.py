@@ -57,7 +57,8 @@ def _drawings(report: SearchReport) -> dict[str, Any]:
     if report.best is None:
         return {}
     space, spec = report.card.teacher.space, Spec.parse(report.best.choice.spec)
-    return {"Student": draw(space, spec), "Teacher": draw(space, space.teacher)}
+    largest = "Proxy" if report.card.teacher.foreign else "Teacher"
+    return {"Student": draw(space, spec), largest: draw(space, space.teacher)}
 
 
 def _time(seconds: float) -> str:

@@ -17,6 +17,7 @@ from dass_ray.report.wording import (
     progress,
     smaller,
     stage,
+    start,
     unverified,
     versus,
 )
@@ -71,7 +72,8 @@ def _cells(student: Student) -> dict[str, str | Text]:
 def _teacher_cells(report: SearchReport) -> dict[str, str | Text]:
     teacher = report.card.teacher
     full = (block_text(stage[-1]) for stage in teacher.space.blocks)
-    stages = "/".join(f"{block}×{teacher.space.max_depth}" for block in full)
+    own = "/".join(f"{block}×{teacher.space.max_depth}" for block in full)
+    stages = teacher.foreign.network.source if teacher.foreign else own
     return {
         "role": "teacher",
         "student": Text(stages),
@@ -88,7 +90,8 @@ def summary(report: SearchReport) -> list[str]:
         return [progress(report), _teacher(report), _where(report)]
     opening = [_best(report)] if report.best else [progress(report), _teacher(report)]
     findings = [versus(report.test, "test"), correlation(report)] if report.best else []
-    return [*opening, *findings, *unverified(report), _where(report)]
+    begun = [start(report)] if report.card.teacher.foreign else []
+    return [*opening, *begun, *findings, *unverified(report), _where(report)]
 
 
 def _best(report: SearchReport) -> str:

@@ -50,6 +50,23 @@ def headline(report: SearchReport) -> str:
     )
 
 
+def start(report: SearchReport) -> str:
+    """Where the students' first weights come from, and what a teacher from elsewhere is."""
+    card, untrained = report.card.teacher, report.card.config.kd.start == "random"
+    if card.foreign is None:
+        return "Students start untrained." if untrained else "Students start from their teacher."
+    proxy = card.foreign.proxy
+    which = (
+        f"its proxy, a ResNet of the space {card.space.name} that was distilled from it and "
+        f"reaches {percent(proxy.validation)} validation, {percent(proxy.test)} test"
+    )
+    if untrained:
+        return f"The teacher is {card.foreign.network.source}. Students start untrained; " + (
+            f"they are scored by {which}."
+        )
+    return f"The teacher is {card.foreign.network.source}. Students start from {which}."
+
+
 def smaller(report: SearchReport, student: Student) -> str:
     """How much smaller than the teacher a student is."""
     params = factor(report.teacher_params, student.choice.params)

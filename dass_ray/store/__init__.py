@@ -15,11 +15,12 @@ from dass_ray.store.local import LocalStore
 # ruff: noqa: PLC0415
 
 
-def open_store(uri: str, *, write: bool = True) -> Store:
+def open_store(uri: str, *, write: bool = True, known: bool = False) -> Store:
     """Return the store at `./folder`, `file:///folder`, `s3://bucket/prefix` or a pyarrow URI.
 
     With `write`, makes a missing local folder and probes the store with two puts. Without, nothing
-    is changed, and a store in the cloud is first asked when it is first used.
+    is changed, and a store in the cloud is first asked when it is first used. With `known`, another
+    process has used this URI: a server that does not answer is waited for, as one that did before.
 
     Raises `UserError` if the store cannot be reached or written, if it is a local folder that is
     missing (without `write`), or if its server ignores conditional puts.
@@ -27,7 +28,7 @@ def open_store(uri: str, *, write: bool = True) -> Store:
     scheme = _scheme(uri)
     if scheme in ("", "file"):
         return _open_local(_folder(uri, scheme), write)
-    store = _connect(uri, scheme)
+    store = _connect(uri, scheme, known)
     if write:
         probe(store)
     return store
@@ -47,11 +48,11 @@ def probe(store: Store) -> None:
         raise UserError(f"{store.uri}: the server ignores conditional puts: {USE_ANOTHER_SERVER}")
 
 
-def _connect(uri: str, scheme: str) -> Store:
+def _connect(uri: str, scheme: str, known: bool) -> Store:
     if scheme == "s3":
         from dass_ray.store.s3 import S3Store
 
-        return S3Store(uri)
+        return S3Store(uri, known)
     from dass_ray.store.arrow import ArrowStore
 
     return ArrowStore.connect(uri)

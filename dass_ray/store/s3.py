@@ -39,10 +39,10 @@ class S3Store:
 
     exclusive = True
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, known: bool = False) -> None:
         self._address = S3Address.parse(uri, os.environ)
         self.uri = self._address.uri
-        self._link = S3Link(self._address)
+        self._link = S3Link(self._address, known)
 
     def put(self, path: str, data: bytes) -> bool:
         """See `Store.put`."""

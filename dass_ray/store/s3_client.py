@@ -9,9 +9,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
+from dass_ray.store.retry import AGAIN
 from dass_ray.store.s3_address import S3Address
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
     from pyarrow.fs import FileSystem
 
 Answer = Mapping[str, Any]  # boto3's parsed reply
@@ -39,7 +41,14 @@ def connect(session: boto3.Session, address: S3Address) -> S3Client:
     )
     region = region_of(session, address)
     client = session.client("s3", config=config, endpoint_url=address.endpoint, region_name=region)
+    client.meta.events.register("request-created.s3", _count)
     return cast(S3Client, client)
+
+
+def _count(request: "AWSRequest", **_: object) -> None:
+    """Called by boto3 before each attempt, which it numbers from 1."""
+    if request.context["retries"]["attempt"] > 1:
+        AGAIN.add()
 
 
 def region_of(session: boto3.Session, address: S3Address) -> str:

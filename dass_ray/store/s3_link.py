@@ -16,18 +16,21 @@ from dass_ray.store.s3_errors import expired, explain, passing, status
 
 T = TypeVar("T")
 
-TROUBLED = 9  # attempts at a server with passing trouble: pauses of 45 s in all at the most
+TROUBLED = 20  # attempts at a server with passing trouble: so many that mostly time ends them
 
 
 class S3Link:
-    """A session and a client of one address, which are made anew when their keys expire."""
+    """A session and a client of one address, which are made anew when their keys expire.
+
+    known: the address is right, since another process has had answers from there.
+    """
 
     session: boto3.Session
     client: S3Client
 
-    def __init__(self, address: S3Address) -> None:
+    def __init__(self, address: S3Address, known: bool = False) -> None:
         self.address = address
-        self._answered = False  # the server, at some time
+        self._answered = known  # the server, at some time
         self._renewing = Lock()
         self._connect()
 

@@ -1,14 +1,16 @@
 """Ray tasks and actors, with a real Ray."""
 
 import os
+import re
 import time
 
 import pytest
 import ray
 
 from dass_ray.actors import board, kd_worker
+from dass_ray.actors.nodes import NodeError, Nodes, cause
 from dass_ray.actors.pool import bounded
-from dass_ray.actors.session import _check, has_gpus, ray_session, slots
+from dass_ray.actors.session import _check, check_fits, has_gpus, ray_session, room, slots
 from dass_ray.config import Resources
 from dass_ray.errors import UserError
 
@@ -55,9 +57,32 @@ def test_the_window_bounds_what_is_in_flight():
     assert most == 3
 
 
-def test_a_users_error_in_a_task_is_the_callers():
-    with pytest.raises(UserError, match=r"^5 is refused$"):
-        list(bounded([5], kd_worker.remote(refuse, {"num_cpus": 0.5}), 1))
+def test_a_users_error_in_a_task_names_its_node():
+    ((_, result),) = bounded([5], kd_worker.remote(refuse, {"num_cpus": 0.5}), 1)
+    error = cause(result)
+    assert isinstance(error, NodeError)
+    assert (str(error), error.node) == ("5 is refused", ray.nodes()[0]["NodeID"])
+
+
+def test_where_no_node_is_left_its_error_is_the_users():
+    nodes = Nodes()
+    nodes.check({"num_cpus": 1.0})
+    error = NodeError("its disk is full: mend it", ray.nodes()[0]["NodeID"])
+    with pytest.raises(UserError, match=r"^its disk is full: mend it$"):
+        nodes.leave_out(error, {"num_cpus": 1.0})
+    assert nodes.told() == [f"node {error.node[:8]}: its disk is full: mend it"]
+
+
+def test_a_worker_of_another_version_is_refused(monkeypatch):
+    """The driver says another version than its workers find in their installation."""
+    monkeypatch.setattr("dass_ray.actors.nodes.SCHEMA_VERSION", 9)
+    ((_, result),) = bounded([5], kd_worker.remote(double, {"num_cpus": 0.5}), 1)
+    assert isinstance(cause(result), NodeError)
+    assert re.search(
+        r"this node has dass-ray [\d.]+ \(schema 1\), the driver has [\d.]+ \(schema 9\): "
+        "install the same version on all nodes",
+        str(cause(result)),
+    )
 
 
 def test_another_error_is_a_result():
@@ -89,9 +114,11 @@ def test_demand_and_slots_follow_the_cluster():
     demand = kd_worker.demand(Resources(cpus_per_run=1))
     assert ("num_gpus" in demand) == has_gpus()
     assert slots({"num_cpus": 1.0}) == cpus
-    assert slots({"num_cpus": 0.5}) == 2 * cpus
+    assert slots({"num_cpus": 0.5}) == room({"num_cpus": 0.5}) == 2 * cpus
+    assert slots({"num_cpus": 10.0 * cpus}) == 1  # as before the nodes are back
+    check_fits({"num_cpus": cpus})
     with pytest.raises(UserError, match=r"more than the cluster has: lower resources"):
-        slots({"num_cpus": 10.0 * cpus})
+        check_fits({"num_cpus": 10.0 * cpus})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:port"])

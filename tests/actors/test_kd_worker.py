@@ -1,5 +1,6 @@
 """What a worker does, called as the plain functions they are: no Ray is started."""
 
+import json
 import time
 
 import pytest
@@ -8,14 +9,19 @@ import torch
 from dass_ray import ledger
 from dass_ray.actors import kd_worker
 from dass_ray.actors.kd_worker import How
+from dass_ray.actors.packed import PackedData
+from dass_ray.data.mapped import IN_MEMORY
 from dass_ray.errors import UserError
 from dass_ray.kd import distill
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan
+from dass_ray.kd.views import soft_labels
+from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run
 from dass_ray.store import open_store
 
 from .. import make_task
+from ..kd.make_foreign import NETWORK
 from ..make import KD, TEACH, TINY
 
 SPECS = ("4/6-8", "2/8", "3-4/8")
@@ -29,7 +35,8 @@ def home(tmp_path_factory):
     card = kd_worker.train_teacher(store.uri, "tinges", TeacherPlan(TINY, TEACH, 0))
     data = kd_worker.load_data(store.uri, "tinges", TINY.image_size)
     teacher = kd_worker.load_teacher(store.uri, card)
-    return store, card, (data, teacher, kd_worker.make_soft_labels(KD, data, teacher))
+    labels = kd_worker.make_soft_labels(store.uri, card, KD, data, teacher)
+    return store, card, (data, teacher, labels)
 
 
 def runs(card, seed):
@@ -60,6 +67,19 @@ def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
     assert len({path.split("/")[1] for path in seen}) == 3  # kept until the rows are durable
     assert store.list("checkpoints") == []
     assert not store.list("students")
+
+
+def test_losses_precision_and_unlabelled_images_reach_the_run(home):
+    store, card, (_, teacher, _) = home
+    data = PackedData.of(make_task.with_unlabelled(make_task.dataset()))
+    changed = {"losses": {"logits": 1, "hints": 2, "relational": 1}, "precision": "bfloat16"}
+    recipe = KDRecipe(**KD.model_dump() | changed)
+    labels = kd_worker.make_soft_labels(recipe, data, teacher)
+    assert labels.logits.shape == (2, 106, 3)
+    some = [Run(teacher=card, spec=SPECS[1], recipe=recipe, seed=0)]
+    (row,) = kd_worker.distil_shard(store.uri, some, data, teacher, labels).rows
+    assert (row.status, row.key) == ("ok", some[0].key)
+    assert KDRecipe.model_validate_json(row.recipe) == recipe
 
 
 def test_weights_are_kept_where_asked(home):
@@ -161,3 +181,42 @@ def test_a_run_goes_on_from_its_checkpoint(home, monkeypatch):
     assert len(epochs) < KD.epochs  # the first at least was done before
     assert len(row.curve) == KD.epochs
     assert store.list("checkpoints") == []
+
+
+def test_students_of_a_teacher_from_elsewhere(tmp_path):
+    """They learn from the network's own soft labels and start from its proxy, or untrained."""
+    store = open_store(str(tmp_path / "store"))
+    make_task.stored(store, size=16)
+    plan = TeacherPlan(TINY, TEACH, 0, NETWORK)
+    card = kd_worker.train_teacher(store.uri, "tinges", plan)
+    assert kd_worker.train_teacher(store.uri, "tinges", plan) == card
+    assert store.list("checkpoints") == []
+    data = kd_worker.load_data(store.uri, "tinges", TINY.image_size)
+    proxy = kd_worker.load_teacher(store.uri, card)
+    rows = {}
+    for start in ("first", "random"):
+        recipe = KD.model_copy(update={"start": start})
+        labels = kd_worker.make_soft_labels(store.uri, card, recipe, data, proxy)
+        run = Run(teacher=card, spec=SPECS[0], recipe=recipe, seed=0)
+        (rows[start],) = kd_worker.distil_shard(store.uri, [run], data, proxy, labels).rows
+    assert labels.logits.tolist() != soft_labels(proxy, data.unpack(), KD).logits.tolist()
+    assert [row.status for row in rows.values()] == ["ok", "ok"]
+    assert [json.loads(row.recipe)["start"] for row in rows.values()] == ["first", "random"]
+    assert rows["first"].curve != rows["random"].curve
+    assert {row.teacher_fingerprint for row in rows.values()} == {card.fingerprint}
+
+
+def test_a_large_data_set_gives_the_same_students(home, tmp_path, monkeypatch):
+    """Images and soft labels lie in files instead of memory."""
+    store, card, small = home
+    expected = [row.curve for row in kd_worker.distil_shard(store.uri, runs(card, 9), *small).rows]
+    monkeypatch.setenv(IN_MEMORY, "0")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    data = kd_worker.load_data(store.uri, "tinges", TINY.image_size)
+    assert data.arrays == {}
+    labels = kd_worker.make_soft_labels(store.uri, card, KD, data, small[1])
+    assert labels.logits.tobytes() == small[2].logits.tobytes()
+    done = kd_worker.distil_shard(store.uri, runs(card, 10), data, small[1], labels)
+    again = kd_worker.distil_shard(store.uri, runs(card, 10), *small)
+    assert [row.curve for row in done.rows] == [row.curve for row in again.rows]
+    assert len(expected) == len(done.rows)

@@ -20,7 +20,7 @@ def through_the_object_store(packed):
 
 def test_a_data_set_comes_back():
     data = make_task.dataset()
-    raw, packed = through_the_object_store(PackedData.of(data))
+    raw, packed = through_the_object_store(PackedData.of(data, "memory://"))
     assert len(raw) < 3000  # no pixel is in the pickle itself
     back = packed.unpack()
     assert back.card == data.card
@@ -32,7 +32,7 @@ def test_a_data_set_comes_back():
 
 
 def test_nothing_is_copied():
-    packed = through_the_object_store(PackedData.of(make_task.dataset()))[1]
+    packed = through_the_object_store(PackedData.of(make_task.dataset(), "memory://"))[1]
     images = packed.unpack().train.images
     assert images.data_ptr() == packed.arrays["train.images"].__array_interface__["data"][0]
 
@@ -46,4 +46,4 @@ def test_soft_labels_come_back():
 
 @pytest.mark.filterwarnings("error")
 def test_read_only_memory_is_no_warning():
-    through_the_object_store(PackedData.of(make_task.dataset()))[1].unpack()
+    through_the_object_store(PackedData.of(make_task.dataset(), "memory://"))[1].unpack()

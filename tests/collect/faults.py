@@ -4,15 +4,18 @@ Workers import this module, so faults are chosen by what they can see: the run, 
 """
 
 import os
+import random
 import signal
 import time
+from functools import partial
 
 import pytest
+import ray
 import torch
 
 from dass_ray.actors import kd_worker
 from dass_ray.kd.views import SoftLabels
-from dass_ray.store import local
+from dass_ray.store import disk, local
 
 from ..make import KD, TEACH, TINY
 
@@ -89,6 +92,31 @@ def dying_labels(folder):
         return _make_soft_labels(*args)
 
     return make
+
+
+def full_disk(nodes):
+    """`distil_shard` for which the store's disk is full on some nodes: its writes meet ENOSPC."""
+
+    def shard(*args):
+        if ray.get_runtime_context().get_node_id() not in nodes:
+            return _distil_shard(*args)
+        with pytest.MonkeyPatch.context() as patch:
+            full = partial(open, "/dev/full", "wb")
+            patch.setattr(disk, "open", lambda *_: full(), raising=False)
+            return _distil_shard(*args)
+
+    return shard
+
+
+DAY_S = 24 * 3600
+
+
+def skewed(uri, runs, *rest):
+    """`distil_shard` in a process whose clock is days ahead or behind, or goes that far back."""
+    clock, days = time.time, [-3, -1, 2, 5]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: clock() + DAY_S * random.choice(days))
+        return _distil_shard(uri, runs, *rest)
 
 
 def deadly(folder, session):

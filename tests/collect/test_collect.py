@@ -1,16 +1,26 @@
 """Collecting with a real Ray: what fails becomes rows, and the rest is done."""
 
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
 import pytest
+import ray
 
 from dass_ray import ledger, plan
-from dass_ray.actors import kd_worker
+from dass_ray.actors import kd_worker, metrics
 from dass_ray.collect import collect
+from dass_ray.collect.tally import SHOWN
 from dass_ray.config import CollectConfig
 from dass_ray.data.dataset import load_dataset
 from dass_ray.errors import UserError
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import list_teachers, load_net
 from dass_ray.kd.views import soft_labels
+from dass_ray.ledger.compact import compact
+from dass_ray.ledger.sweep import sweep
 from dass_ray.records import Run
 
 from . import faults
@@ -104,6 +114,24 @@ def test_poison_becomes_rows_and_the_rest_is_done(sets, monkeypatch):
     assert set(parts) < set(sets.list("runs"))  # what failed is still there
 
 
+def test_prometheus_sees_what_was_done(sets):
+    """Ray's own endpoint on the node, which Prometheus reads."""
+    collect(config(sets, students=2))
+    (node,) = ray.nodes()
+    url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    ours = "runs_total", "kd_seconds_total", "run_seconds_bucket", *SHOWN
+    wanted, deadline = {f"ray_dass_ray_{name}" for name in ours}, time.monotonic() + 120
+    assert wanted <= metrics.exported()
+    while missing := wanted - set(re.findall(r"^\w+", read(url), re.MULTILINE)):
+        assert time.monotonic() < deadline, missing
+        time.sleep(0.5)  # Ray tells what is new every 10 s
+
+
+def read(url):
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return answer.read().decode()
+
+
 def test_recipes_and_seeds(sets):
     other = faults.KD.model_copy(update={"epochs": 2})
     settings = config(sets, kd=(faults.KD, other), kd_seeds=(0, 1), students=3)
@@ -165,6 +193,50 @@ def test_a_task_that_cannot_be_shared(sets, monkeypatch):
     with pytest.raises(UserError, match=r"dots .*: .*its weights are damaged; everything else"):
         collect(config(sets, students=3))
     assert [row.dataset for row in rows(sets)] == ["bars"] * 3
+
+
+def test_clocks_that_disagree(sets, monkeypatch):
+    """No decision hangs on them: not what is done, not which row counts, not what is merged."""
+    monkeypatch.setattr(kd_worker, "distil_shard", faults.skewed)
+    settings = config(sets, students=4, shard=1, max_seconds=60.0)
+    assert collect(settings).failed == 0
+    expected = undisturbed(sets, settings)
+    clock = time.time
+    for days in (-9, 9):
+        monkeypatch.setattr(time, "time", lambda d=days: clock() + d * faults.DAY_S)
+        compact(sets, rows=3)
+        sweep(sets)
+        assert outcome(rows(sets)) == expected
+    monkeypatch.undo()
+    parts = sets.list("runs")
+    collect(settings)
+    assert sets.list("runs") == parts  # nothing is done again
+
+
+def test_two_drivers_of_one_plan(sets, tmp_path):
+    """One is a process of its own in the same cluster; both end well, and each run counts once."""
+    settings = config(sets, students=6, shard=1)
+    (tmp_path / "plan.yaml").write_text(settings.model_dump_json())
+    address = ray.get_runtime_context().gcs_address
+    words = ["-m", "dass_ray.cli.main", "collect", "-c", "plan.yaml", "--address", address]
+    other = subprocess.Popen([sys.executable, *words], cwd=tmp_path, stdout=subprocess.PIPE)
+    collect(settings)
+    out, _ = other.communicate(timeout=250)
+    assert other.returncode == 0, out
+    assert outcome(rows(sets)) == undisturbed(sets, settings)
+
+
+def test_a_disk_that_is_full_everywhere_ends_the_job(sets, monkeypatch):
+    every = {node["NodeID"] for node in ray.nodes()}
+    monkeypatch.setattr(kd_worker, "distil_shard", faults.full_disk(every))
+    settings = config(sets, students=3)
+    with pytest.raises(UserError, match=r"No space left on device: free some space") as error:
+        collect(settings)
+    assert "\n" not in str(error.value)
+    monkeypatch.undo()
+    assert rows(sets) == []
+    assert collect(settings).failed == 0
+    assert outcome(rows(sets)) == undisturbed(sets, settings)
 
 
 def test_soft_labels_whose_workers_die_are_nobodys_fault(sets, tmp_path, monkeypatch):

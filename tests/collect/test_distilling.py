@@ -1,5 +1,7 @@
 """What the driver makes of each end of a task; no Ray is started."""
 
+from types import SimpleNamespace
+
 import pytest
 from ray.exceptions import (
     NodeDiedError,
@@ -9,11 +11,14 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from dass_ray import ledger
+from dass_ray import ledger, plan
 from dass_ray.actors.kd_worker import Done, How
+from dass_ray.actors.nodes import NodeError, Nodes
+from dass_ray.collect import distilling
 from dass_ray.collect.attempts import MOST
 from dass_ray.collect.distilling import Rules, _Driver
 from dass_ray.collect.tally import Tally
+from dass_ray.config import Resources
 from dass_ray.errors import UserError
 from dass_ray.watch import Silent
 
@@ -34,15 +39,39 @@ class Materials:
         self.losses += 1
         return self.losses
 
+    def forget(self, one):
+        pass
+
+
+class TwoNodes(Nodes):
+    """Of which one at the most is left out."""
+
+    def check(self, demand):
+        assert len(self.left_out) == 1
+
 
 def driver(max_failed=1.0):
     rules = Rules(How(), shard=4, max_failed=max_failed)
     tally = Tally(total=25, done=0, slots=1, log=None)
-    return _Driver(Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials())
+    return _Driver(Memory(), {"num_cpus": 1}, rules, Silent(), tally, Materials(), TwoNodes())
 
 
 def task_error(cause):
     return RayTaskError("distil_shard", "Traceback ...\nValueError: a bug", cause)
+
+
+@pytest.mark.parametrize("depth", [1, 2], ids=["of the task", "of what it needs"])
+def test_a_node_that_cannot_work_is_left_out(depth):
+    error = NodeError("its disk is full: mend it", "n" * 56)
+    for _ in range(depth):
+        error = task_error(error)
+    found = driver()
+    for _ in range(9):  # as often as tasks were on their way there
+        found._ended(RUNS[:3], error)
+    assert list(found.attempts.again) == [RUNS[:3]] * 9
+    assert found.nodes.told() == ["node nnnnnnnn: its disk is full: mend it"]
+    assert found.nodes.options() == {"label_selector": {"ray.io/node-id": f"!in({'n' * 56})"}}
+    assert (found.broken, found.attempts.crashes) == ({}, {})
 
 
 @pytest.mark.parametrize("error", [WorkerCrashedError(), OutOfMemoryError("the node is full")])
@@ -108,3 +137,27 @@ def test_a_share_of_failures_stops(statuses, stops):
         return
     with pytest.raises(UserError, match=r"^3 of the first \d+ runs failed or diverged"):
         found._ended(RUNS[: len(statuses)], Done(rows(*statuses), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "demand", "found"),
+    [
+        ("auto", {"num_cpus": 1.0, "num_gpus": 1.0}, {"num_gpus": 0.125}),
+        ("auto", {"num_cpus": 1.0}, {}),
+        (0.25, {"num_cpus": 1.0, "num_gpus": 0.25}, {}),
+    ],
+)
+def test_the_share_of_a_gpu_is_measured_where_it_is_to_be(monkeypatch, asked, demand, found):
+    measured = []
+    monkeypatch.setattr(distilling, "read_card", lambda _store, _name: card(66))
+    monkeypatch.setattr(
+        distilling.gpu_share, "measured", lambda *given: measured.append(given) or 0.125
+    )
+    resources = Resources(gpus_per_run=asked)
+    share = distilling._measured_share(resources, demand, Memory(), plan.blocks_of(RUNS))
+    assert share == found
+    assert [one[1].spec for one in measured] == [str(TINY.teacher)] * len(found)
+
+
+def card(images):
+    return SimpleNamespace(counts={"train": images})

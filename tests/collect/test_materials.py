@@ -2,6 +2,7 @@
 
 import pytest
 
+from dass_ray.actors.nodes import Nodes
 from dass_ray.actors.pool import Later
 from dass_ray.collect import materials
 from dass_ray.collect.materials import Materials
@@ -22,7 +23,7 @@ def made(monkeypatch):
     """Names of what was made, in order; a reference is its own number."""
     names = []
 
-    def remote(function, demand):
+    def remote(function, demand, nodes):
         def submit(*args):
             names.append(function.__name__)
             return len(names)
@@ -41,7 +42,7 @@ def kept(limit):
             parts={}, source="",
         )  # fmt: skip
         store.put(f"datasets/{name}/card.json", card.model_dump_json().encode())
-    return Materials(store, {"num_cpus": 1}, limit)
+    return Materials(store, {"num_cpus": 1}, limit, Nodes())
 
 
 ONE = run()

@@ -45,3 +45,15 @@ def test_a_line_a_minute(clock):
     found.tell(now=True)
     assert len(lines) == 3
     assert json.loads(json.dumps(lines[-1]))["event"] == "collect"
+
+
+def test_what_ends_badly_is_told_one_by_one(clock):
+    lines = []
+    found = Tally(total=900, done=0, slots=1, log=lines.append)
+    found.add([row("a"), row("b", status="failed", error="OutOfMemory: 3 GiB", host="n7")], 1.0)
+    (line,) = lines
+    assert json.loads(json.dumps(line)).items() >= {
+        "event": "run", "key": "b", "status": "failed", "host": "n7", "error": "OutOfMemory: 3 GiB",
+    }.items()  # fmt: skip
+    found.add([row("c", status="diverged")] * 300, 1.0)
+    assert len(lines) == tally.MOST_BAD

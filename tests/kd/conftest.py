@@ -1,6 +1,9 @@
 import pytest
 
+from dass_ray.kd.teacher import train_teacher
+
 from .. import make_task
+from ..make import TEACH, TINY
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +16,9 @@ def teacher():
 def dataset():
     """Easy pictures of three classes, in memory."""
     return make_task.dataset()
+
+
+@pytest.fixture(scope="session")
+def taught(dataset):
+    """A teacher that has learned these pictures; not to be changed."""
+    return train_teacher(TINY, dataset, TEACH, 0).net

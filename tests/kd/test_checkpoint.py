@@ -9,7 +9,7 @@ from dass_ray.kd.teacher import train_teacher
 from dass_ray.kd.train import train
 from dass_ray.kd.views import soft_labels
 from dass_ray.models.network import seeded
-from dass_ray.recipe import TrainRecipe
+from dass_ray.recipe import KDRecipe, TrainRecipe
 
 from ..make import KD, TEACH, TINY, Fragile, Memory
 
@@ -45,8 +45,8 @@ def one_training(dataset, recipe=RECIPE, **more):
     """The weights and what the training gave."""
     net = seeded(TINY, TINY.teacher, 3, 1)
 
-    def loss(_view, _chosen, logits, labels):
-        return F.cross_entropy(logits, labels)
+    def loss(net, shown):
+        return F.cross_entropy(net(shown.images), shown.labels)
 
     found = train(net, dataset, recipe, loss, seed=1, **more)
     return net.state_dict(), found
@@ -164,11 +164,14 @@ def test_no_checkpoints(dataset, undisturbed):
     assert_same(one_training(dataset, checkpoints=NoCheckpoints()), undisturbed)
 
 
-def test_a_resumed_distillation(dataset, teacher):
+@pytest.mark.parametrize("losses", [{"logits": 1}, {"logits": 1, "hints": 5}])
+def test_a_resumed_distillation(dataset, teacher, losses):
+    """Also one whose loss has weights of its own."""
     labels, store = soft_labels(teacher, dataset, KD), Memory()
+    recipe = KDRecipe(**KD.model_dump() | {"losses": losses})
 
     def run(**more):
-        out = distil(TINY.smallest, teacher, labels, dataset, KD, 0, **more)
+        out = distil(TINY.smallest, teacher, labels, dataset, recipe, 0, **more)
         return out.net.state_dict(), out.trained
 
     with pytest.raises(Lost):
@@ -186,3 +189,16 @@ def test_a_resumed_teacher(dataset):
     with pytest.raises(Lost):
         run(checkpoints=checkpoints(store), on_epoch=lost_after(3))
     assert_same(run(checkpoints=checkpoints(store)), run())
+
+
+def test_checkpoints_that_another_worker_clears_meanwhile(dataset, monkeypatch):
+    """It has ended the run: the training starts anew, and its row will be the second one."""
+    store = Memory()
+    with pytest.raises(Lost):
+        one_training(dataset, checkpoints=checkpoints(store), on_epoch=lost_after(2))
+    there = store.list("")
+    assert there
+    monkeypatch.setattr(store, "list", lambda _: there)
+    store.objects.clear()
+    again = one_training(dataset, checkpoints=StoreCheckpoints(store, "run", 1e9))
+    assert_same(again, one_training(dataset))

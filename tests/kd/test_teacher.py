@@ -11,6 +11,7 @@ from dass_ray.kd.train import accuracy, train
 from dass_ray.models.network import seeded
 from dass_ray.recipe import TeacherRecipe
 
+from .. import make_task
 from ..make import TEACH, TINY
 
 
@@ -38,6 +39,12 @@ def test_is_the_largest_network_and_learns(trained, dataset):
     assert trained.test == accuracy(trained.net, dataset, dataset.test)
 
 
+def test_unlabelled_images_change_nothing(trained, dataset):
+    more = train_teacher(TINY, make_task.with_unlabelled(dataset), TEACH, 0)
+    assert same(more.net, trained.net)
+    assert more.trained.curve == trained.trained.curve
+
+
 def test_the_seed_decides(trained, dataset):
     assert same(train_teacher(TINY, dataset, TEACH, 0).net, trained.net)
     assert not same(train_teacher(TINY, dataset, TEACH, 1).net, trained.net)
@@ -48,9 +55,9 @@ def test_the_loss_is_cross_entropy_with_smoothed_labels(dataset, smoothing):
     settings = recipe(label_smoothing=smoothing, epochs=1)
     net = seeded(TINY, TINY.teacher, 3, 2)
 
-    def loss(_view, _chosen, logits, labels):
-        target = (1 - smoothing) * F.one_hot(labels, 3) + smoothing / 3
-        return -(target * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
+    def loss(net, shown):
+        target = (1 - smoothing) * F.one_hot(shown.labels, 3) + smoothing / 3
+        return -(target * F.log_softmax(net(shown.images), dim=1)).sum(dim=1).mean()
 
     train(net, dataset, settings, loss, seed=2)
     found = train_teacher(TINY, dataset, settings, 2).net

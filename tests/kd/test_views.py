@@ -96,9 +96,9 @@ def test_labels_belong_to_the_very_images_that_training_shows(teacher, dataset):
     labels = soft_labels(teacher, dataset, KD).logits
     camera, told = Camera(make_task.teacher(seed=1)), []
 
-    def loss(index, chosen, logits, truth):
-        told.append((index, chosen, truth))
-        return torch.nn.functional.cross_entropy(logits, truth)
+    def loss(net, shown):
+        told.append((shown.view, shown.chosen, shown.labels))
+        return torch.nn.functional.cross_entropy(net(shown.images), shown.labels)
 
     with torch.enable_grad():
         train(camera, dataset, KD, loss, seed=5, views=len(labels))

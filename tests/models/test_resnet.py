@@ -45,6 +45,22 @@ def test_logits_are_the_head_of_the_mean_map(teacher):
     assert torch.allclose(teacher(x), expected, atol=1e-6)
 
 
+@torch.no_grad()
+def test_outputs_are_logits_and_the_ends_of_stages():
+    net, x = ResNet(ODD, specs(ODD, 1)[0], 4).eval(), images(ODD)
+    logits, ends = net.outputs(x)
+    assert torch.equal(logits, net(x))
+    assert torch.equal(ends[-1], net.features(x))
+    assert [tuple(end.shape[1:]) for end in ends] == [
+        (stage[-1], side, side) for stage, side in zip(net.spec.stages, (6, 2, 2), strict=True)
+    ]
+    caught = []
+    for stage in net.stages:
+        stage[-1].register_forward_hook(lambda _block, _x, out: caught.append(out))
+    net(x)
+    assert all(torch.equal(a, b) for a, b in zip(ends, caught, strict=True))
+
+
 def test_a_spec_outside_of_the_space_is_refused():
     with pytest.raises(UserError, match="width 5 in stage 1"):
         ResNet(TINY, Spec.parse("5/8"), 3)

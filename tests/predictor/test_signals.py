@@ -158,3 +158,17 @@ def test_what_is_seen_of_a_network(teacher):
     assert [tuple(stage.shape) for stage in found.stages] == [(6, 4), (6, 8)]
     assert torch.allclose(found.stages[-1], teacher.features(x).mean(dim=(2, 3)), atol=1e-6)
     assert torch.equal(found.labels, labels)
+
+
+def test_logits_of_a_teacher_from_elsewhere_take_the_place_of_its_proxy_s():
+    """Of the signals, kl alone looks at the teacher's classes."""
+    teacher, x, labels = task(TINY, 9)
+    specs, names = drawn(TINY, 3), ("kl", "ridge", "similarity", "nwot")
+    own = see(teacher, x, labels).logits
+    found = [
+        signals(teacher, specs, x, labels, names, LARGE, soft=soft)
+        for soft in (None, own, own.roll(1, dims=1))
+    ]
+    assert torch.equal(found[0], found[1])
+    assert (found[0][:, 0] != found[2][:, 0]).all()
+    assert torch.equal(found[0][:, 1:], found[2][:, 1:])

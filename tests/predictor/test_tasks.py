@@ -1,17 +1,24 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from dass_ray.config import Encodings
 from dass_ray.cost import cost
+from dass_ray.data.builtin import resolve
 from dass_ray.errors import UserError
+from dass_ray.kd import foreign_teachers
+from dass_ray.kd.teachers import TeacherPlan
 from dass_ray.predictor import tasks as module
 from dass_ray.predictor.encode import TaskEncoder
-from dass_ray.predictor.tasks import all_ledgers, embed, task_ledgers
+from dass_ray.predictor.tasks import all_ledgers, embed, encoder, task_ledgers
 from dass_ray.space import Space
 
 from .. import make_task
 from ..home import SPECS, Home
-from ..make import KD, TINY, Memory, specs
+from ..kd.make_foreign import NETWORK
+from ..make import KD, TEACH, TINY, Memory, specs
 from .make import EVERY, PAPER
 
 
@@ -142,6 +149,23 @@ def test_a_less_deep_space_is_held():
     tasks = task_ledgers(store, ["tinges"], deep)
     assert [task.specs.shape for task in tasks] == [(3, 2, 3)] * 2
     assert one(store).name == "tinges/shallow"
+
+
+def test_a_teacher_from_elsewhere_is_compared_by_its_own_logits(monkeypatch):
+    """Students are cut from its proxy, whose accuracy is the one that scores are relative to."""
+    store = Memory()
+    make_task.stored(store, size=16)
+    data = resolve(store, "tinges")
+    card = foreign_teachers.train_into(store, TeacherPlan(TINY, TEACH, 0, NETWORK), data)
+    kinds = Encodings(signals=("kl", "nwot"), images=32)
+    found = encoder(store, card, TINY, kinds)
+    specs = TINY.sample(4, np.random.default_rng(0))
+    assert found.accuracy == card.foreign.proxy.validation
+    assert found.soft.shape == (32, 3)
+    own = replace(found, soft=None).students(specs).signals
+    assert not torch.equal(found.students(specs).signals[:, 0], own[:, 0])
+    assert torch.equal(found.students(specs).signals[:, 1], own[:, 1])
+    assert encoder(store, card, TINY, Encodings(signals=("nwot",))).soft is None
 
 
 def test_an_empty_store():

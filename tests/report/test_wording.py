@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from dass_ray import searches
+from dass_ray.network import Network
+from dass_ray.records import Foreign, Proxy
 from dass_ray.report import wording
 from dass_ray.report.gather import gather
 from dass_ray.report.statistics import compare
@@ -65,6 +69,24 @@ def test_sizes_by_hand(report):
     )
     said = f"Top students average {top:.0f}k parameters and random ones {random:.0f}k, "
     assert wording.sizes(report).startswith(said)
+
+
+def test_where_students_start(report):
+    assert wording.start(report) == "Students start from their teacher."
+    network = Network(source="transformers:resnet", image_size=32)
+    proxy = Proxy(fingerprint="p", validation=0.81, test=0.8, curve=(), seconds=1)
+    foreign = Foreign(network=network, weights="w", params=10**7, flops=10**9, proxy=proxy)
+    teacher = report.card.teacher.model_copy(update={"foreign": foreign})
+    card = report.card.model_copy(update={"teacher": teacher})
+    assert wording.start(replace(report, card=card)) == (
+        "The teacher is transformers:resnet. Students start from its proxy, a ResNet of the space "
+        "micro that was distilled from it and reaches 81.0% validation, 80.0% test."
+    )
+    kd = card.config.kd.model_copy(update={"start": "random"})
+    card = card.model_copy(update={"config": card.config.model_copy(update={"kd": kd})})
+    assert "Students start untrained; they are scored by its proxy" in wording.start(
+        replace(report, card=card)
+    )
 
 
 def test_correlation(report):

@@ -21,6 +21,7 @@ class Proxy(ThreadingHTTPServer):
     lost       the server has done it, and the connection breaks before the answer
     cut        it breaks in the middle of the answer's body
     silence    there is no answer for `quiet` seconds, then the connection breaks
+    slow       the answer comes after half of that time
     """
 
     daemon_threads = True
@@ -110,6 +111,10 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(size)
         time.sleep(self.server.quiet)
         self.break_off()
+
+    def fault_slow(self, size):
+        time.sleep(self.server.quiet / 2)
+        self.answer(*self.of_server(self.rfile.read(size)))
 
     def break_off(self):
         """With a reset, not with an orderly end."""

@@ -46,6 +46,25 @@ class TestLedger:
         assert ledger.read(filled) == before
         assert streamed(filled, where=[("dataset", "==", "y")]) == ALL[6:]
 
+    def test_committers_of_one_run_and_compactors_at_once(self, filled):
+        """Sixteen commit the same run, each twice, while two merge and delete what is merged."""
+        start = threading.Barrier(18)
+
+        def commit(number):
+            start.wait()
+            return sum(ledger.commit(filled, [row("z", attempt=f"{number}")]) for _ in range(2))
+
+        def merge(_):
+            start.wait()
+            for _ in range(4 if filled.exclusive else 0):
+                compact(filled, rows=5)
+                sweep(filled, grace=0)
+
+        with ThreadPoolExecutor(18) as pool:
+            merged, won = pool.map(merge, range(2)), pool.map(commit, range(16))
+            assert (len(list(merged)), sum(won) >= 1) == (2, True)
+        assert keys(filled) == streamed(filled) == [*ALL, "z"]
+
     def test_compactors_at_once(self, filled):
         if not filled.exclusive:
             return

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import nn
 
-from dass_ray.models.network import Network, NetworkBlock, kaiming
+from dass_ray.models.network import NetworkBlock, StagedNetwork, kaiming
 
 
 class PlainBlock(NetworkBlock):
@@ -19,7 +19,7 @@ class PlainBlock(NetworkBlock):
         return run.norm(self.bn, run.conv(self.conv, maps, numbers[0]), told).relu_()
 
 
-class PlainNetwork(Network):
+class PlainNetwork(StagedNetwork):
     def __init__(self, space, spec, classes):
         super().__init__(space, spec, classes)
         width = space.family.stem
