@@ -12,7 +12,7 @@ from dass_ray.data.augment import normalise
 from dass_ray.data.builtin import resolve
 from dass_ray.evaluation.rankings import Floats, Truth
 from dass_ray.kd.teachers import load_net
-from dass_ray.models.network import build
+from dass_ray.models.network import StagedNetwork, build
 from dass_ray.models.remap import remap
 from dass_ray.predictor.tasks import TaskLedger
 from dass_ray.space import Space

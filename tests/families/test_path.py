@@ -34,6 +34,7 @@ def home(tmp_path_factory, installed):
         yield folder
 
 
+@pytest.mark.timeout(600)  # a real Ray, on a machine that may be loaded
 @pytest.mark.parametrize("family", SPACES)
 def test_path(home, family, capsys):
     """Distil, meta-train, search within a limit, report, export."""
