@@ -256,9 +256,9 @@ class Encodings(Frozen):
     teacher: bool = False
     """T: that of the teacher."""
     architecture: bool = False
-    """A: whether each block exists, and its width."""
+    """A: whether each block exists, its width, and what else its family lets vary."""
     summary: bool = True
-    """A in few numbers: each stage's depth and mean width, log parameters and FLOPs."""
+    """A in few numbers: each stage's depth and mean block, log parameters and FLOPs."""
     dataset: bool = False
     """D: a set encoder over training images."""
     signals: tuple[Signal, ...] = ("kl", "zen", "nwot")

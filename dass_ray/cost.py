@@ -41,24 +41,5 @@ class Cost:
 
 def cost(space: Space, specs: Specs, classes: int) -> Cost:
     """The cost of students [N, S, D] with a head of `classes` outputs."""
-    width = specs.astype(np.int64)
-    inputs = input_widths(width)
-    weights = 9 * (inputs * width + width * width)  # two 3x3 convolutions a block
-    sides = space.image_size // np.cumprod(space.strides)
-    head = width[np.arange(len(width)), -1, (width[:, -1] > 0).sum(axis=1) - 1]
-    stem = width[:, 0, 0]
-    norms = 4 * width.sum(axis=(1, 2)) + 2 * stem
-    params = weights.sum(axis=(1, 2)) + 27 * stem + norms + (head + 1) * classes
-    macs = (weights.sum(axis=2) * sides**2).sum(axis=1) + 27 * stem * space.image_size**2
-    return Cost(params, 2 * (macs + head * classes))
-
-
-def input_widths(width: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[N, S, D]: channels that enter each block; 0 where there is no block."""
-    depth = (width > 0).sum(axis=2)
-    last = np.take_along_axis(width, depth[..., None] - 1, axis=2)[..., 0]
-    inputs = np.zeros_like(width)
-    inputs[:, :, 1:] = width[:, :, :-1]
-    inputs[:, 0, 0] = width[:, 0, 0]  # the stem has the first block's width
-    inputs[:, 1:, 0] = last[:, :-1]
-    return np.where(width > 0, inputs, 0)
+    params, macs = space.family.cost(space, space.decoded(specs), classes)
+    return Cost(params, 2 * macs)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dass_ray.cost import input_widths
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.records import SCHEMA_VERSION
@@ -48,7 +47,7 @@ class BlockTime(NamedTuple):
     stage: int  # from 1
     first: bool  # whether it is the first block of its stage
     inputs: int  # channels that enter
-    width: int  # channels of the block
+    block: int  # its code (families.codes): in the family resnet, its width
     ms: float
 
 
@@ -116,9 +115,9 @@ class LatencyTable(LatencySetup):
                 f"it was measured on the space {self.space.name!r}"
             )
         slots, times = self._lookup
-        width, inputs = slots[specs], slots[input_widths(specs.astype(np.int64))]
+        kind, inputs = slots[specs], slots[self.space.inputs(specs)]
         first = np.arange(specs.shape[2]) == 0
-        found = times[first.astype(int), np.arange(stages)[:, None], inputs, width]
+        found = times[first.astype(int), np.arange(stages)[:, None], inputs, kind]
         ms: NDArray[np.float64] = self.base + found.sum(axis=(1, 2))
         if np.isnan(ms).any():
             raise UserError(
@@ -129,16 +128,17 @@ class LatencyTable(LatencySetup):
 
     @cached_property
     def _lookup(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Each width's slot, and ms [2, S, slots, slots] by not first and first, stage, widths.
+        """A slot for each width and code; ms [2, S, slots, slots] by not first and first, stage,
+        width that enters, code.
 
-        Slot 0 is for blocks that do not exist (0 ms), the last one for unknown widths (NaN).
+        Slot 0 is for blocks that do not exist (0 ms), the last one for unknown ones (NaN).
         """
-        widths = sorted({width for choice in self.space.choices for width in choice})
-        slots = np.full(np.iinfo(np.int16).max + 1, len(widths) + 1)
-        slots[[0, *widths]] = np.arange(len(widths) + 1)
-        times = np.full((2, len(self.space.widths), len(widths) + 2, len(widths) + 2), np.nan)
+        stage, first, inputs, kind, ms = np.array(self.blocks).T
+        known = np.unique(np.concatenate([inputs, kind]).astype(int))
+        slots = np.full(np.iinfo(np.int16).max + 1, len(known) + 1)
+        slots[[0, *known]] = np.arange(len(known) + 1)
+        times = np.full((2, len(self.space.widths), len(known) + 2, len(known) + 2), np.nan)
         times[:, :, 0, 0] = 0.0
-        stage, first, inputs, width, ms = np.array(self.blocks).T
         at = (first.astype(int), stage.astype(int) - 1)
-        times[*at, slots[inputs.astype(int)], slots[width.astype(int)]] = ms
+        times[*at, slots[inputs.astype(int)], slots[kind.astype(int)]] = ms
         return slots, times

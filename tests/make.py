@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import settings
 
+from dass_ray.families.mobilenet import MobileNetBlocks
 from dass_ray.recipe import KDRecipe, TeacherRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
 from dass_ray.space import Space
@@ -14,6 +15,10 @@ TINY = Space(name="tiny", image_size=8, widths=(4, 8), strides=(1, 2), max_depth
 ODD = Space(  # a stage that narrows, a stride of 3, a first stage that shrinks the image
     name="odd", image_size=12, widths=(6, 3, 10), strides=(2, 3, 1), max_depth=3,
     multipliers=(0.2, 0.6, 1.0),
+)  # fmt: skip
+MOBILE = Space(
+    name="mobile", image_size=8, widths=(4, 6), strides=(1, 2), max_depth=2, multipliers=(0.5, 1.0),
+    family=MobileNetBlocks(expansions=(1, 3), stem=3, head=10),
 )  # fmt: skip
 CLASSES = ("red", "green", "blue")
 

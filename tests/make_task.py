@@ -7,7 +7,7 @@ from torch import nn
 from dass_ray.data.card import DatasetCard
 from dass_ray.data.dataset import Dataset, Split, load_dataset, write_dataset
 from dass_ray.data.source import UNLABELLED
-from dass_ray.models.resnet import seeded
+from dass_ray.models.network import seeded
 
 from .make import CLASSES, TINY
 

@@ -1,16 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dass_ray.cost import Cost, cost, input_widths
-from dass_ray.models.resnet import ResNet
-from dass_ray.space import MICRO, PAPER, Space, Spec
+from dass_ray.cost import Cost, cost
+from dass_ray.models.network import build
+from dass_ray.space import MICRO, PAPER, Space, Spec, preset
 
-from .make import ODD, TINY, few, specs
+from .make import MOBILE, ODD, TINY, specs
 
 PLAIN = Space(name="plain", image_size=8, widths=(3,), strides=(1,), max_depth=4)
 
@@ -18,7 +16,7 @@ PLAIN = Space(name="plain", image_size=8, widths=(3,), strides=(1,), max_depth=4
 @torch.no_grad()
 def counted(space, spec, classes, device):
     """Parameters and FLOPs of the built network, as torch counts them."""
-    net = ResNet(space, spec, classes).eval().to(device)
+    net = build(space, spec, classes).eval().to(device)
     image = torch.zeros(1, 3, space.image_size, space.image_size, device=device)
     with FlopCounterMode(display=False) as counter:
         net(image)
@@ -28,12 +26,13 @@ def counted(space, spec, classes, device):
 @pytest.mark.parametrize(
     ("space", "students", "device"),
     [(MICRO, 150, "cpu"), (PAPER, 6, "meta"), (TINY, 30, "cpu"), (ODD, 30, "cpu"),
-     (PLAIN, 20, "cpu")],
+     (PLAIN, 20, "cpu"), (MOBILE, 40, "cpu"), (preset("micro-mobile"), 30, "cpu"),
+     (preset("paper-mobile"), 6, "meta")],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
 def test_equals_counting_on_the_built_network(space, students, device, monkeypatch):
     monkeypatch.setattr(nn.Conv2d, "reset_parameters", lambda _conv: None)  # 10 ms a network
-    monkeypatch.setattr(ResNet, "_reset", lambda _net: None)
+    monkeypatch.setattr(nn.init, "kaiming_normal_", lambda *_args, **_more: None)
     some = [space.smallest, space.teacher, *specs(space, students)]
     classes = 2 + students % 7
     costs = cost(space, space.pack(some), classes)
@@ -87,16 +86,3 @@ def test_joined_costs(timed):
     assert found.params.tolist() == [1, 2, 3]
     assert found.flops.tolist() == [10, 20, 30]
     assert found.latency is None if not timed else found.latency.tolist() == [0.5, 1.5, 2.5]
-
-
-@few
-@given(st.sampled_from([TINY, ODD, MICRO]), st.integers(0, 999))
-def test_inputs_of_blocks(space, seed):
-    """Of each block, the width of the one before it; of the first, its own, by the stem."""
-    (spec,) = specs(space, 1, seed)
-    found = input_widths(space.pack([spec]).astype(np.int64))[0]
-    before = spec.stages[0][0]
-    for s, stage in enumerate(spec.stages):
-        for j in range(space.max_depth):
-            assert found[s, j] == (before if j < len(stage) else 0)
-            before = stage[j] if j < len(stage) else before

@@ -10,9 +10,9 @@ from dass_ray.cost import cost
 from dass_ray.errors import UserError
 from dass_ray.space import MICRO, PAPER, Space, Spec, preset
 
-from .make import ODD, TINY, few, specs
+from .make import MOBILE, ODD, TINY, few, specs
 
-spaces = st.sampled_from([TINY, ODD, MICRO, PAPER])
+spaces = st.sampled_from([TINY, ODD, MICRO, PAPER, MOBILE])
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -24,9 +24,10 @@ def everything(space):
     """All specs of a small space, by brute force."""
     stages = [
         [w for depth in range(1, space.max_depth + 1) for w in itertools.product(c, repeat=depth)]
-        for c in space.choices
+        for c in space.blocks
     ]
-    last = [widths for widths in stages[-1] if widths[-1] == space.widths[-1]]
+    ends = space.family.ends(space)
+    last = [blocks for blocks in stages[-1] if blocks[-1] in ends]
     return [Spec(s) for s in itertools.product(*stages[:-1], last)]
 
 
@@ -60,18 +61,41 @@ def test_pack_round_trip(space, seed):
     assert space.unpack(packed) == some
 
 
+def test_blocks_of_two_numbers():
+    spec = Spec((((4, 3), (2, 1)), ((6, 3),)))
+    assert str(spec) == "4x3-2x1/6x3"
+    assert Spec.parse("4x3-2x1/6x3") == spec
+    assert spec.widths == ((4, 2), (6,))
+    packed = MOBILE.pack([spec])
+    assert packed.tolist() == [[[4 * 16 + 3, 2 * 16 + 1], [6 * 16 + 3, 0]]]
+    assert MOBILE.decoded(packed).tolist() == [[[[4, 2], [6, 0]], [[3, 1], [3, 0]]]]
+
+
 def test_packed_by_hand():
     packed = TINY.pack([Spec.parse("3/6-8"), Spec.parse("4-2/8")])
     assert packed.tolist() == [[[3, 0], [6, 8]], [[4, 2], [8, 0]]]
 
 
-@pytest.mark.parametrize("space", [TINY, ODD, MICRO, PAPER], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", [TINY, ODD, MICRO, PAPER, MOBILE], ids=lambda space: space.name)
 def test_json_round_trip(space):
     used = [space.choices, space.teacher, space.smallest]  # cached values are no content
     again = Space.model_validate_json(space.model_dump_json())
     assert again == space
     assert hash(again) == hash(space)
     assert [again.choices, again.teacher, again.smallest] == used
+
+
+@few
+@given(spaces, seeds)
+def test_inputs_of_blocks(space, seed):
+    """Of each block, the width of the one before it; of the first, the stem's."""
+    (spec,) = specs(space, 1, seed)
+    found = space.inputs(space.pack([spec]))[0]
+    before = MOBILE.family.stem if space is MOBILE else spec.stages[0][0]
+    for s, stage in enumerate(spec.widths):
+        for j in range(space.max_depth):
+            assert found[s, j] == (before if j < len(stage) else 0)
+            before = stage[j] if j < len(stage) else before
 
 
 @few
@@ -85,9 +109,10 @@ def test_samples_are_in_the_space(space, seed, n):
     assert np.array_equal(drawn, space.sample(n, rng(seed)))
 
 
-def test_samples_are_the_whole_space():
-    assert len(everything(TINY)) == 72
-    assert set(specs(TINY, 4000)) == set(everything(TINY))
+@pytest.mark.parametrize(("space", "students"), [(TINY, 72), (MOBILE, 400)])
+def test_samples_are_the_whole_space(space, students):
+    assert len(everything(space)) == students
+    assert set(specs(space, 100 * students)) == set(everything(space))
 
 
 def test_depths_and_widths_are_drawn_evenly():
@@ -169,11 +194,19 @@ def test_children_have_both_parents():
         ("4/3-8", "width 3 in stage 2"),
         ("4/8-6", "the last block keeps the teacher's width 8"),
         ("0/8", "width 0 in stage 1"),
+        ("4x3/8", "width 4x3 in stage 1"),
     ],
 )
 def test_check_says_what_is_wrong(text, message):
     with pytest.raises(UserError, match=message):
         TINY.check(Spec.parse(text))
+
+
+@pytest.mark.parametrize("text", ["4x2/6x1", "4/6x1", "4x1x1/6x1", "3x1/6x1"])
+def test_check_lists_what_a_block_may_be(text):
+    message = rf"block {text.split('/')[0]} in stage 1 is not one of \(2x1, 2x3, 4x1, 4x3\)"
+    with pytest.raises(UserError, match=message):
+        MOBILE.check(Spec.parse(text))
 
 
 def test_an_empty_stage_is_no_student():
@@ -196,9 +229,17 @@ def test_vectors(space, seed):
 def test_vector_by_hand():
     vector = TINY.vectors(TINY.pack([Spec.parse("3/6-8")]))[0]
     assert vector.tolist() == [1, 0, 1, 1, 0.75, 0, 0.75, 1]
+    vector = MOBILE.vectors(MOBILE.pack([Spec.parse("2x3/3x3-6x3")]))[0]
+    assert vector.tolist() == [1, 0, 1, 1, 0.5, 0, 0.5, 1, 1, 0, 1, 1]
 
 
-@pytest.mark.parametrize("space", [TINY, ODD], ids=lambda space: space.name)
+def test_summary_by_hand():
+    """Relative depths, then mean widths, then mean expansions, by stage."""
+    summary = MOBILE.summary(MOBILE.pack([Spec.parse("2x3-4x3/3x3")]))[0]
+    assert summary.tolist() == [1, 0.5, 0.75, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize("space", [TINY, ODD, MOBILE], ids=lambda space: space.name)
 def test_teacher_and_smallest_are_the_ends_of_the_space(space):
     some = everything(space) if space is TINY else specs(space, 500)
     costs = cost(space, space.pack([space.smallest, space.teacher, *some]), 3)
@@ -217,7 +258,8 @@ def test_presets():
     assert str(PAPER.teacher).count("256") == 5
     free, last = sum(9**d for d in range(1, 6)), sum(9**d for d in range(5))
     assert 1e18 < free**3 * last < 4e18  # students, as the paper has them
-    with pytest.raises(UserError, match=r"no space is called 'big'; known: micro, paper"):
+    assert preset("micro-mobile").family.name == preset("paper-mobile").family.name == "mobilenet"
+    with pytest.raises(UserError, match="no space is called 'big'; known: micro, paper, micro-mob"):
         preset("big")
 
 
@@ -234,6 +276,15 @@ def test_presets():
         ({"multipliers": ()}, "multipliers"),
         ({"max_depth": 0}, "max_depth"),
         ({"image_size": 4}, "image_size"),
+        ({"family": "vgg"}, "no student family is called 'vgg'; known: resnet, mobilenet"),
+        ({"family": {"stem": 4}}, "family needs a name; known: resnet, mobilenet"),
+        ({"family": {"name": "mobilenet", "expansion": 4}}, "did you mean 'expansions'"),
+        ({"family": {"name": "mobilenet", "expansions": [4, 2]}}, "must ascend"),
+        ({"family": {"name": "mobilenet", "expansions": [16]}}, "less than 16"),
+        (
+            {"family": "mobilenet", "widths": (4, 2048)},
+            "of the family mobilenet may be at most",
+        ),
     ],
 )
 def test_inconsistent_spaces_are_refused(change, message):

@@ -31,7 +31,7 @@ from dass_ray.kd.checkpoint import Leaving, StoreCheckpoints, under_way
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.weights import to_bytes
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import Run, RunRow, TeacherCard
@@ -76,7 +76,7 @@ class Shared:
     """What the runs of one task share."""
 
     data: Dataset
-    teacher: ResNet
+    teacher: StagedNetwork
     labels: SoftLabels
 
 
@@ -163,13 +163,13 @@ def load_data(uri: str, name: str, size: int) -> PackedData:
     return PackedData.of(resolve(_store(uri), name).resized(size), uri)
 
 
-def load_teacher(uri: str, card: TeacherCard) -> ResNet:
+def load_teacher(uri: str, card: TeacherCard) -> StagedNetwork:
     """A teacher of the store, or the proxy of one from elsewhere, on the host."""
     return load_net(_store(uri), card)
 
 
 def make_soft_labels(
-    uri: str, card: TeacherCard, recipe: KDRecipe, data: PackedData, teacher: ResNet
+    uri: str, card: TeacherCard, recipe: KDRecipe, data: PackedData, teacher: StagedNetwork
 ) -> PackedLabels:
     """The teacher's logits on the recipe's fixed views; those of one from elsewhere are its own."""
     if card.foreign:
@@ -181,7 +181,7 @@ def distil_shard(
     uri: str,
     runs: Sequence[Run],
     data: PackedData,
-    teacher: ResNet,
+    teacher: StagedNetwork,
     labels: PackedLabels,
     how: How = How(),
 ) -> Done:

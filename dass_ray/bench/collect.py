@@ -20,7 +20,7 @@ from dass_ray.data.dataset import Dataset, load_dataset
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, load_net, train_into
 from dass_ray.kd.views import soft_labels
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.recipe import DISTILL, TEACHERS
 from dass_ray.records import Run
 from dass_ray.space import MICRO, Spec
@@ -105,7 +105,7 @@ def _plain(store: Store, runs: list[Run]) -> _Session:
     return _Session(len(runs), time.perf_counter() - started, sum(inside))
 
 
-def _one(uri: str, run: Run, data: Dataset, teacher: ResNet) -> float:
+def _one(uri: str, run: Run, data: Dataset, teacher: StagedNetwork) -> float:
     """The time inside KD, in s."""
     store, labels = open_store(uri), soft_labels(teacher, data, run.recipe)
     started = time.time()

@@ -20,7 +20,7 @@ from dass_ray.kd.distill import distil, student
 from dass_ray.kd.losses import logits
 from dass_ray.kd.train import accuracy, rate, steps_per_epoch
 from dass_ray.kd.views import soft_labels
-from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.models.network import StagedNetwork, seeded
 from dass_ray.recipe import DISTILL, KDRecipe
 from dass_ray.sampling import first_over_cost
 from dass_ray.space import MICRO, Spec
@@ -84,7 +84,7 @@ class _OneByOne(Pictures[tuple[Tensor, int]]):
         return (pixels - self.mean) / self.std, self.labels[index]
 
 
-def plain(spec: Spec, teacher: ResNet, data: Dataset, recipe: KDRecipe) -> None:
+def plain(spec: Spec, teacher: StagedNetwork, data: Dataset, recipe: KDRecipe) -> None:
     """One epoch, with validation and test, as most KD code has it."""
     net = student(spec, teacher, recipe, 0).train()
     pictures = _OneByOne(data, recipe, np.random.default_rng(0))

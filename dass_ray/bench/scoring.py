@@ -12,9 +12,9 @@ from dass_ray.bench.timing import in_turn
 from dass_ray.config import Signal
 from dass_ray.explore.guided import ALIKE
 from dass_ray.models.batch_norm import of_the_batch
+from dass_ray.models.network import StagedNetwork, build, seeded
 from dass_ray.models.prefix_tree import Room, Walk
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet, seeded
 from dass_ray.predictor.comparisons import kl
 from dass_ray.predictor.encode import noise
 from dass_ray.predictor.memory import keep_freed_memory
@@ -27,7 +27,7 @@ CLASSES, IMAGES = 10, 128
 NAMES: tuple[Signal, ...] = ("kl", "zen", "nwot")
 Inputs = Literal["map", "signals"]
 Ours = Callable[[Specs, torch.dtype], Tensor]
-Plain = Callable[[ResNet], Tensor]
+Plain = Callable[[StagedNetwork], Tensor]
 
 
 def scoring(
@@ -49,7 +49,7 @@ def scoring(
     float32, bfloat16 = torch.float32, torch.bfloat16
 
     def one_by_one() -> Tensor:
-        nets = (ResNet(space, spec, CLASSES) for spec in space.unpack(few))
+        nets = (build(space, spec, CLASSES) for spec in space.unpack(few))
         return torch.stack([one(remap(teacher, net).eval()) for net in nets])
 
     pair = in_turn(lambda: ours(found, float32), one_by_one, rounds)
@@ -83,7 +83,7 @@ def _agreement(a: Tensor, b: Tensor) -> float:
     return min(float(spearmanr(x, y).statistic) for x, y in columns)
 
 
-def _maps(teacher: ResNet) -> tuple[Ours, Plain]:
+def _maps(teacher: StagedNetwork) -> tuple[Ours, Plain]:
     image = noise(1, teacher.space.image_size)
     room = Room.on(image.device)
 
@@ -91,13 +91,13 @@ def _maps(teacher: ResNet) -> tuple[Ours, Plain]:
         return Walk(teacher, Maps(image, pooled=False), room, dtype)(specs)
 
     @torch.no_grad()
-    def one(net: ResNet) -> Tensor:
+    def one(net: StagedNetwork) -> Tensor:
         return net.features(image)[0]
 
     return ours, one
 
 
-def _signals(teacher: ResNet) -> tuple[Ours, Plain]:
+def _signals(teacher: StagedNetwork) -> tuple[Ours, Plain]:
     images = noise(IMAGES, teacher.space.image_size)
     labels = torch.arange(IMAGES) % CLASSES
     room, theirs = Room.on(images.device), see(teacher, images, labels)
@@ -106,7 +106,7 @@ def _signals(teacher: ResNet) -> tuple[Ours, Plain]:
         return signals(teacher, specs, images, labels, NAMES, room, dtype)
 
     @torch.no_grad()
-    def one(net: ResNet) -> Tensor:
+    def one(net: StagedNetwork) -> Tensor:
         found = [zen.score(net, images, labels), nwot.score(net, images[:SCORED], labels)]
         return torch.tensor([kl(see(of_the_batch(net), images, labels), theirs), *found])
 

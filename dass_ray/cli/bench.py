@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object, as the last
 
 @app.command()
 def scoring(
-    space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    space: Annotated[str, typer.Option(help="A preset, such as micro or paper.")] = "micro",
     inputs: Annotated[
         Inputs,
         typer.Option(
@@ -105,7 +105,7 @@ def growth(
 
 @app.command(name="meta-train")
 def meta_train(
-    space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    space: Annotated[str, typer.Option(help="A preset, such as micro or paper.")] = "micro",
     members: Annotated[int, typer.Option(min=1, help="Members of the ensemble.")] = 5,
     rounds: Rounds = 5,
     as_json: Json = False,

@@ -8,8 +8,9 @@ from rich.console import Console
 from dass_ray.cli.options import StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
+from dass_ray.families import codes
 from dass_ray.latency import LEAST, LatencyTable
-from dass_ray.space import preset
+from dass_ray.space import block_text, preset
 from dass_ray.store import open_store
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
 @app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="What the table is called from now on.")],
-    space: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    space: Annotated[str, typer.Option(help="A preset, such as micro or paper.")] = "micro",
     classes: Annotated[int, typer.Option(min=1, help="Outputs of the students.")] = 10,
     device: Annotated[str, typer.Option(help="cpu, cuda, or cuda:1 for the second GPU.")] = "cpu",
     batch: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 1,
@@ -97,9 +98,10 @@ def _show(console: Console, name: str, one: LatencyTable) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    shown = table("stage", "block", "inputs", "width", "ms", folded="")
+    shown = table("stage", "place", "inputs", "block", "ms", folded="")
     shown.add_row("", "stem, head, call", "", "", f"{one.base:.4f}")
     for row in one.extremes:
-        block = "first" if row.first else "other"
-        shown.add_row(str(row.stage), block, str(row.inputs), str(row.width), f"{row.ms:.4f}")
+        place = "first" if row.first else "other"
+        kind = block_text(codes.block(row.block, one.space.numbers))
+        shown.add_row(str(row.stage), place, str(row.inputs), kind, f"{row.ms:.4f}")
     console.print(shown)

@@ -34,7 +34,7 @@ def train(
 ) -> None:
     """Train the largest network of a space on a data set; a search does this by itself.
 
-    Settings: space (micro or paper), teacher.epochs, teacher.lr, ..., teacher_seed. With
+    Settings: space (such as micro), teacher.epochs, teacher.lr, ..., teacher_seed. With
     network.source, as in transformers:resnet, a network from elsewhere is trained instead.
     """
     from dass_ray.actors.session import ray_session  # noqa: PLC0415 - Ray and torch take seconds

@@ -14,8 +14,8 @@ from dass_ray.data.dataset import Dataset
 from dass_ray.explore.archive import Candidates
 from dass_ray.explore.study import Explorer
 from dass_ray.limits import Costs, sample_within
+from dass_ray.models.network import StagedNetwork, build
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet
 from dass_ray.space import Spec, Specs
 from dass_ray.watch import Watcher
 from dass_ray.zero_cost.catalogue import SCORES
@@ -29,7 +29,7 @@ Distil = Callable[[Spec], float]
 def by_zero_cost(
     config: CompareConfig,
     costs: Costs,
-    teacher: ResNet,
+    teacher: StagedNetwork,
     data: Dataset,
     score: str,
     watcher: Watcher,
@@ -41,7 +41,7 @@ def by_zero_cost(
     watcher.phase(f"scoring by {score}", len(pool))
     started, scores = time.perf_counter(), np.empty(len(pool))
     for i, spec in enumerate(pool):
-        student = remap(teacher, ResNet(teacher.space, spec, teacher.classes)).eval()
+        student = remap(teacher, build(teacher.space, spec, teacher.classes)).eval()
         scores[i] = SCORES[score](student, teacher, images, labels)
         watcher.step(i + 1, str(spec))
     seconds = time.perf_counter() - started

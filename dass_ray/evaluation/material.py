@@ -12,8 +12,8 @@ from dass_ray.data.augment import normalise
 from dass_ray.data.builtin import resolve
 from dass_ray.evaluation.rankings import Floats, Truth
 from dass_ray.kd.teachers import load_net
+from dass_ray.models.network import StagedNetwork, build
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet
 from dass_ray.predictor.tasks import TaskLedger
 from dass_ray.space import Space
 from dass_ray.store.base import Store
@@ -47,7 +47,7 @@ class Material:
         return np.concatenate([vectors, logs], axis=1)
 
     @cached_property
-    def teacher(self) -> ResNet:
+    def teacher(self) -> StagedNetwork:
         """The task's teacher, on the host."""
         return load_net(self.store, self.task.card)
 
@@ -62,7 +62,7 @@ class Material:
         students = self.space.unpack(self.task.specs)
         scores, seconds = np.empty((len(students), len(SCORES))), np.zeros(len(SCORES))
         for i, spec in enumerate(students):
-            net = remap(self.teacher, ResNet(self.teacher.space, spec, self.teacher.classes))
+            net = remap(self.teacher, build(self.teacher.space, spec, self.teacher.classes))
             for j, score in enumerate(SCORES.values()):
                 started = clock()
                 scores[i, j] = score(net.eval(), self.teacher, images, labels)

@@ -30,9 +30,15 @@ KERNEL: Kernel = ConstantKernel(1.0) * RBF(8.0, (1.0, 100.0)) + WhiteKernel(0.1,
 
 
 def features(space: Space, specs: Specs, costs: Cost) -> Floats:
-    """Students [N, S, D] -> [N, F]: relative widths, each width as a category, log costs."""
-    choices = [np.asarray(choice) for choice in space.choices]
-    categories = [specs[:, s, :, None] == choice for s, choice in enumerate(choices)]
+    """Students [N, S, D] -> [N, F]: relative widths, each width as a category, log costs.
+
+    What else a block is beside its width is told alike.
+    """
+    categories = [
+        numbers[:, s, :, None] == np.unique(space.decoded(np.array(choice))[:, g])
+        for g, numbers in enumerate(np.moveaxis(space.decoded(specs), 1, 0))
+        for s, choice in enumerate(space.choices)
+    ]
     logs = np.log(np.stack([costs.params, costs.flops], axis=1))
     flat = [category.reshape(len(specs), -1) for category in categories]
     return np.concatenate([space.vectors(specs), *flat, logs], axis=1).astype(np.float64)

@@ -20,7 +20,7 @@ from dass_ray.export.measured import measured
 from dass_ray.export.parity import check, compare
 from dass_ray.export.readme import render
 from dass_ray.export.shippable import Shippable
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import build
 from dass_ray.models.weights import from_bytes, load_into
 from dass_ray.searches import SearchCard
 from dass_ray.space import Spec
@@ -81,7 +81,7 @@ def _path(chosen: Chosen) -> str:
 
 
 def _student(card: SearchCard, chosen: Chosen, weights: bytes, data: Dataset) -> Shippable:
-    net = ResNet(card.teacher.space, Spec.parse(chosen.run.spec), chosen.run.classes)
+    net = build(card.teacher.space, Spec.parse(chosen.run.spec), chosen.run.classes)
     load_into(net, from_bytes(weights, _path(chosen)), _path(chosen))
     shippable = Shippable(net, data.mean, data.std).eval()
     return shippable.requires_grad_(False)

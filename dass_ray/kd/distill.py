@@ -10,8 +10,8 @@ from dass_ray.kd.lesson import Lesson
 from dass_ray.kd.train import OnEpoch, accuracy, train
 from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import SoftLabels
+from dass_ray.models.network import StagedNetwork, seeded
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet, seeded
 from dass_ray.recipe import KDRecipe
 from dass_ray.space import Spec
 
@@ -20,14 +20,14 @@ from dass_ray.space import Spec
 class Distilled:
     """A distilled student; accuracies in [0, 1], the test split's with the final weights."""
 
-    net: ResNet
+    net: StagedNetwork
     trained: Trained
     test: float | None  # None where the run diverged
 
 
 def distil(
     spec: Spec,
-    teacher: ResNet,
+    teacher: StagedNetwork,
     labels: SoftLabels,
     dataset: Dataset,
     recipe: KDRecipe,
@@ -53,7 +53,7 @@ def distil(
     return Distilled(net.eval(), trained, test)
 
 
-def student(spec: Spec, teacher: ResNet, recipe: KDRecipe, seed: int) -> ResNet:
+def student(spec: Spec, teacher: StagedNetwork, recipe: KDRecipe, seed: int) -> StagedNetwork:
     """The student's network before distillation, on the teacher's device."""
     net = seeded(teacher.space, spec, teacher.classes, seed).to(teacher.head.weight.device)
     return net if recipe.start == "random" else remap(teacher, net, recipe.start)

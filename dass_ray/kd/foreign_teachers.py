@@ -27,7 +27,7 @@ from dass_ray.kd.teachers import TeacherPlan, commit_card, find_card, stayed
 from dass_ray.kd.train import OnEpoch, Shown, accuracy, train
 from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import SoftLabels, soft_labels
-from dass_ray.models.resnet import seeded
+from dass_ray.models.network import seeded
 from dass_ray.models.weights import fingerprint, from_bytes, load_into, to_bytes
 from dass_ray.network import Network
 from dass_ray.recipe import KDRecipe, TeacherRecipe

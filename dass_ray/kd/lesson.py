@@ -9,7 +9,7 @@ from dass_ray.kd.losses.combined import combined
 from dass_ray.kd.losses.stages import middle, pairs
 from dass_ray.kd.train import Shown
 from dass_ray.kd.views import SoftLabels, batch, view
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.staged import Outputs, Staged
 from dass_ray.recipe import KDRecipe
 
@@ -17,7 +17,7 @@ from dass_ray.recipe import KDRecipe
 class Learner(nn.Module):
     """A student with what is trained along with it: the regressor of hints."""
 
-    def __init__(self, student: ResNet, regressor: nn.Module) -> None:
+    def __init__(self, student: StagedNetwork, regressor: nn.Module) -> None:
         super().__init__()
         self.student, self.regressor = student, regressor
 
@@ -35,7 +35,7 @@ class Lesson:
     """
 
     def __init__(
-        self, student: ResNet, teacher: Staged, labels: SoftLabels, dataset: Dataset,
+        self, student: StagedNetwork, teacher: Staged, labels: SoftLabels, dataset: Dataset,
         recipe: KDRecipe, seed: int,
     ) -> None:  # fmt: skip
         self.student, self.teacher, self.recipe = student, teacher.eval(), recipe

@@ -10,7 +10,7 @@ from dass_ray.data.dataset import Dataset, Split
 from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.train import OnEpoch, Shown, accuracy, train
 from dass_ray.kd.trained import Trained
-from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.models.network import StagedNetwork, seeded
 from dass_ray.recipe import TeacherRecipe
 from dass_ray.space import Space
 
@@ -19,7 +19,7 @@ from dass_ray.space import Space
 class Teacher:
     """A trained network with its accuracy on the validation and test splits, in [0, 1]."""
 
-    net: ResNet
+    net: StagedNetwork
     trained: Trained
     validation: float
     test: float

@@ -14,7 +14,7 @@ from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.teacher import Teacher, chance, near_chance, train_teacher
 from dass_ray.kd.train import OnEpoch, accuracy
 from dass_ray.kd.trained import Trained
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork, build
 from dass_ray.models.weights import fingerprint, from_bytes, load_into, to_bytes
 from dass_ray.network import Network
 from dass_ray.recipe import TeacherRecipe
@@ -72,11 +72,11 @@ def list_teachers(store: Store) -> list[TeacherCard]:
     return sorted(cards, key=lambda card: (card.dataset, card.id))
 
 
-def load_net(store: Store, card: TeacherCard) -> ResNet:
+def load_net(store: Store, card: TeacherCard) -> StagedNetwork:
     """The network that students are cut from, in eval mode, on the host: teacher or proxy."""
     name = f"proxy-{card.foreign.proxy.fingerprint[:16]}" if card.foreign else "weights"
     path = f"teachers/{card.id}/{name}.safetensors"
-    net = ResNet(card.space, card.space.teacher, len(card.classes))
+    net = build(card.space, card.space.teacher, len(card.classes))
     load_into(net, from_bytes(store.get(path), path), path)
     return net.eval()
 
@@ -108,7 +108,7 @@ def import_into(
     """
     classes = len(dataset.card.classes)
     _check_head(state, classes, where)
-    net = ResNet(space, space.teacher, classes)
+    net = build(space, space.teacher, classes)
     load_into(net, state, where)
     net.to(dataset.device).eval()
     right = {name: accuracy(net, dataset, dataset.splits[name]) for name in ("validation", "test")}
@@ -163,7 +163,7 @@ def _commit(
     return commit_card(store, card)
 
 
-def _measured_again(card: TeacherCard, net: ResNet, dataset: Dataset) -> TeacherCard:
+def _measured_again(card: TeacherCard, net: StagedNetwork, dataset: Dataset) -> TeacherCard:
     """The card for other weights of the same plan."""
     validation = accuracy(net, dataset, dataset.validation)
     return card.model_copy(

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 
 
-def of_the_batch(net: ResNet) -> ResNet:
+def of_the_batch(net: StagedNetwork) -> StagedNetwork:
     """Puts a network in eval mode, except that its batch norms look at each batch alone."""
     net.eval()
     for module in net.modules():

@@ -14,7 +14,7 @@ from torch.utils.benchmark.utils.timer import timer as wall_time  # waits for th
 
 from dass_ray.cost import cost
 from dass_ray.errors import UserError
-from dass_ray.models.resnet import seeded
+from dass_ray.models.network import seeded
 from dass_ray.space import Space, Spec
 
 OnStudent = Callable[[int, str], None]

@@ -1,11 +1,9 @@
 """Fits a table of blocks to measured students: non-negative least squares of relative errors.
 
-What a block costs is linear, in each stage, in four things that its widths decide. They were chosen
-by the error on students that took no part (docs/PERFORMANCE.md).
+What a block costs is linear, in each stage, in what its family says of its work.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +12,6 @@ from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
 from dass_ray import __version__
-from dass_ray.cost import input_widths
 from dass_ray.errors import UserError
 from dass_ray.latency import (
     LEAST,
@@ -25,9 +22,6 @@ from dass_ray.latency import (
     MeasuredStudent,
 )
 from dass_ray.space import Space, Spec, Specs
-
-_LANES = 16  # channels that vector units take at once, float32 of AVX-512
-_PER_STAGE = 4  # features of a block
 
 Reals = NDArray[np.float64]
 
@@ -46,7 +40,7 @@ def fit(setup: LatencySetup, measured: Sequence[tuple[Spec, float]]) -> LatencyT
         **setup.model_dump(exclude={"space"}),
         space=setup.space,
         base=float(found[0]),
-        blocks=tuple(_blocks(setup.space, found[1:].reshape(-1, _PER_STAGE))),
+        blocks=tuple(_blocks(setup.space, found[1:].reshape(len(setup.space.widths), -1))),
         measured=tuple(
             MeasuredStudent(str(spec), float(m), float(p))
             for spec, m, p in zip(specs, ms, predicted, strict=True)
@@ -58,28 +52,16 @@ def fit(setup: LatencySetup, measured: Sequence[tuple[Spec, float]]) -> LatencyT
 
 
 def features(space: Space, specs: Specs) -> Reals:
-    """[N, 1 + 4 S]: one, then sums over each stage's blocks of what `_block` gives."""
-    width = specs.astype(np.int64)
-    inputs, first = input_widths(width), np.arange(specs.shape[2]) == 0
+    """[N, 1 + W S]: one, then sums over each stage's blocks of `Family.work`."""
+    blocks, entering = space.decoded(specs), space.inputs(specs)
+    first = np.broadcast_to(np.arange(specs.shape[2]) == 0, (len(specs), specs.shape[2]))
     stages = [
-        _block(space, s, first, inputs[:, s], width[:, s]).sum(axis=1)
+        space.family.work(space, s, first, entering[:, s], np.moveaxis(blocks[:, :, s], 1, 0)).sum(
+            axis=1
+        )
         for s in range(len(space.widths))
     ]
     return np.concatenate([np.ones((len(specs), 1)), *stages], axis=1)
-
-
-def _block(space: Space, stage: int, first: Any, inputs: Any, width: Any) -> Reals:  # noqa: ANN401
-    """[..., 4] for blocks of widths [...]; zeros where there is none (width 0).
-
-    That there is a block; channels x pixels that it reads and writes; its multiply-accumulates;
-    the same with channels rounded up to what vector units take at once.
-    """
-    side = space.image_size // int(np.prod(space.strides[: stage + 1]))
-    entering = np.where(first, space.strides[stage] ** 2, 1) * inputs
-    padded, wide = (-(-channels // _LANES) * _LANES for channels in (inputs, width))
-    macs = [9 * (inputs * width + width * width), 9 * (padded * wide + wide * wide)]
-    columns = [width > 0, *(side**2 * column for column in (entering + 2 * width, *macs))]
-    return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=-1)
 
 
 def coefficients(rows: Reals, ms: Reals) -> Reals:
@@ -112,13 +94,15 @@ def errors(ms: Reals, predicted: Reals) -> LatencyErrors:
 
 
 def _blocks(space: Space, found: Reals) -> list[BlockTime]:
-    """Every block that a student can have, with the ms that coefficients [S, 4] give it."""
+    """Every block that a student can have, with the ms that coefficients [S, W] give it."""
     out = []
     for s, choice in enumerate(space.choices):
-        before = space.choices[s - 1] if s else ()
-        pairs = [(True, i, w) for w in choice for i in before or (w,)]  # the stem has its width
-        pairs += [(False, i, w) for w in choice for i in choice if space.max_depth > 1]
-        first, inputs, width = (np.array(column) for column in zip(*pairs, strict=True))
-        ms = _block(space, s, first, inputs, width) @ found[s]
+        before = space.block_widths[s - 1] if s else ()
+        pairs = [(True, i, code) for code in choice for i in before or (space.stem_width(code),)]
+        if space.max_depth > 1:
+            pairs += [(False, i, code) for code in choice for i in space.block_widths[s]]
+        first, entering, kinds = (np.array(column) for column in zip(*pairs, strict=True))
+        blocks = np.moveaxis(space.decoded(kinds), 1, 0)
+        ms = space.family.work(space, s, first, entering, blocks) @ found[s]
         out += [BlockTime(s + 1, *pair, t) for pair, t in zip(pairs, ms.tolist(), strict=True)]
     return out

@@ -16,10 +16,11 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from dass_ray.families import codes
+from dass_ray.models.network import NetworkBlock, StagedNetwork
 from dass_ray.models.nodes import Level, Nodes
-from dass_ray.models.resnet import Block, ResNet
 from dass_ray.models.stacked import Moments, Stacked
 from dass_ray.space import Specs
 
@@ -79,7 +80,7 @@ class Walk:
     dtype: of the convolutions; all else is float32.
     """
 
-    teacher: ResNet
+    teacher: StagedNetwork
     probe: Probe
     room: Room
     dtype: torch.dtype = torch.float32
@@ -89,8 +90,9 @@ class Walk:
         """Students [N, S, D] -> results [N, R]; N > 0."""
         assert not self.teacher.training
         rows, inverse = np.unique(specs.astype(np.int64), axis=0, return_inverse=True)
-        firsts, roots = np.unique(rows[:, 0, 0], return_inverse=True)
-        parts = list(self._stages(0, self._stem(firsts), roots.reshape(-1), rows))
+        stems = self.teacher.space.inputs(rows)[:, 0, 0]
+        widths, roots = np.unique(stems, return_inverse=True)
+        parts = list(self._stages(0, self._stem(widths), roots.reshape(-1), rows))
         order = torch.from_numpy(inverse.reshape(-1)).to(parts[0].device)
         return torch.cat(parts).index_select(0, order)
 
@@ -99,11 +101,11 @@ class Walk:
         return Stacked(self.probe.group, self.dtype)
 
     def _stem(self, widths: Ints) -> Level:
-        """A node for each width that a student begins with."""
+        """A node for each width that a student's stem has."""
         level = Level(self.room.batch)
         for number, width in enumerate(widths.tolist()):
             seen = _Seen(self.probe)
-            maps = self._run.stem(self.teacher, self.probe.images, width, seen)
+            maps = self.teacher.cut_begin(self._run, self.probe.images, width, seen)
             level.add(Nodes(np.array([number]), maps, seen.total))
         return level
 
@@ -113,13 +115,13 @@ class Walk:
         level: the nodes that they grow from; parent [m]: each student's; rows [m, S, D]: students
         in ascending order.
         """
-        widths = rows[:, s]
-        first = _starts(parent, *widths.T)  # of each different prefix
+        blocks = rows[:, s]
+        first = _starts(parent, *blocks.T)  # of each different prefix
         ends = np.append(first[1:], len(rows))
         size = max(1, self.room.level // self._numbers(s))
         for i in range(0, len(first), size):
             some = first[i : i + size]
-            grown = self._stage(s, level, parent[some], widths[some])
+            grown = self._stage(s, level, parent[some], blocks[some])
             if s + 1 == len(self.teacher.stages):
                 yield self._finished(grown, len(some))
                 continue
@@ -133,16 +135,14 @@ class Walk:
         side = self.probe.images.shape[-1] // int(np.prod(strides))
         return len(self.probe.images) * self.teacher.space.widths[s] * side**2
 
-    def _stage(self, s: int, level: Level, parent: Ints, widths: Ints) -> Level:
-        """The ends of a stage: a node for each prefix [m] with its widths [m, D]."""
-        stage, ended = self.teacher.stages[s], Level(self.room.batch)
-        assert isinstance(stage, nn.ModuleList)
-        alive, at, depths = np.arange(len(parent)), parent, (widths > 0).sum(axis=1)
-        for j, block in enumerate(stage):
-            assert isinstance(block, Block)
-            width = widths[alive, j]
-            first = _starts(at, width)
-            level = self._grown(block, level, at[first], width[first])
+    def _stage(self, s: int, level: Level, parent: Ints, blocks: Ints) -> Level:
+        """The ends of a stage: a node for each prefix [m] with its blocks [m, D]."""
+        ended = Level(self.room.batch)
+        alive, at, depths = np.arange(len(parent)), parent, (blocks > 0).sum(axis=1)
+        for j, block in enumerate(self.teacher.blocks[s]):
+            own = blocks[alive, j]
+            first = _starts(at, own)
+            level = self._grown(block, level, at[first], own[first])
             at = np.searchsorted(first, np.arange(len(alive)), side="right") - 1
             last = depths[alive] == j + 1
             for nodes in level.chosen(at[last], alive[last]):
@@ -152,19 +152,23 @@ class Walk:
                 break
         return ended
 
-    def _grown(self, block: Block, level: Level, parent: Ints, widths: Ints) -> Level:
-        """Children by a block, each of a parent [m] and with a width [m]."""
+    def _grown(self, block: NetworkBlock, level: Level, parent: Ints, kinds: Ints) -> Level:
+        """Children by a block, each of a parent [m] and of a kind [m], a code."""
         grown = Level(self.room.batch)
         for nodes, mine in level.parents(parent):
-            for width in np.unique(widths[mine]).tolist():
-                kids = mine[widths[mine] == width]
+            for code in np.unique(kinds[mine]).tolist():
+                kids, numbers = mine[kinds[mine] == code], self._block(code)
                 size = max(1, self.room.batch // nodes.maps[0].numel())
                 for part in (kids[i : i + size] for i in range(0, len(kids), size)):
                     source = nodes.at(parent[part])
                     seen = _Seen(self.probe, source.seen)
-                    maps = self._run.block(block, source.maps, width, seen)
+                    maps = block.cut(self._run, source.maps, numbers, seen)
                     grown.add(Nodes(part, maps, seen.total))
         return grown
+
+    def _block(self, code: int) -> tuple[int, ...]:
+        """The numbers of a block, its width first."""
+        return codes.numbers(codes.block(code, self.teacher.space.numbers))
 
     def _at_the_end(self, s: int, nodes: Nodes) -> Nodes:
         seen = _Seen(self.probe, nodes.seen)
@@ -174,9 +178,15 @@ class Walk:
     def _finished(self, level: Level, m: int) -> Tensor:
         """Results [m, R] of the last stage's ends."""
         parts = list(level)
-        found = torch.cat([self.probe.finish(nodes.maps, nodes.seen) for nodes in parts])
+        found = torch.cat([self._finish(nodes) for nodes in parts])
         ids = torch.from_numpy(np.concatenate([nodes.ids for nodes in parts])).to(found.device)
         return torch.empty_like(found).index_copy_(0, ids, found)
+
+    def _finish(self, nodes: Nodes) -> Tensor:
+        """Results [n, R] of the last stage's ends of one width."""
+        seen = _Seen(self.probe, nodes.seen)
+        maps = self.teacher.cut_end(self._run, nodes.maps, seen)
+        return self.probe.finish(maps, seen.total)
 
 
 class _Seen:

@@ -6,47 +6,44 @@ stage takes a block of the teacher's stage, cut to the student's channels:
 `uniform`: the first blocks, every s-th channel, s = floor(teacher's channels / student's).
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from dass_ray.models.resnet import Block, ResNet
+from dass_ray.models.network import StagedNetwork
 
+N = TypeVar("N", bound=StagedNetwork)
 Remap = Literal["first", "last", "uniform"]
 
 
 @torch.no_grad()
-def remap(teacher: ResNet, student: ResNet, how: Remap = "first") -> ResNet:
+def remap(teacher: StagedNetwork, student: N, how: Remap = "first") -> N:
     """Copies the teacher's weights into the student, in place, and returns the student.
 
     The head is copied whole: both networks end in the same width and number of classes.
     """
     assert teacher.space == student.space
     assert teacher.classes == student.classes
-    _copy(teacher.stem, teacher.bn, student.stem, student.bn, how)
-    for theirs, ours in zip(teacher.stages, student.stages, strict=True):
-        assert isinstance(theirs, nn.ModuleList)
-        assert isinstance(ours, nn.ModuleList)
-        skip = len(theirs) - len(ours) if how == "last" else 0
-        for source, target in zip(list(theirs)[skip:], ours, strict=False):
-            assert isinstance(source, Block)
-            assert isinstance(target, Block)
-            _copy(source.conv1, source.bn1, target.conv1, target.bn1, how)
-            _copy(source.conv2, source.bn2, target.conv2, target.bn2, how)
-    student.head.load_state_dict(teacher.head.state_dict())
+    for name, ours in student.named_children():
+        if name != "stages":
+            _copy(teacher.get_submodule(name), ours, how)
+    for source, target in zip(teacher.blocks, student.blocks, strict=True):
+        skip = len(source) - len(target) if how == "last" else 0
+        for theirs, mine in zip(source[skip:], target, strict=False):
+            _copy(theirs, mine, how)
     return student
 
 
-def _copy(
-    conv: nn.Conv2d, norm: nn.BatchNorm2d, to_conv: nn.Conv2d, to_norm: nn.BatchNorm2d, how: Remap
-) -> None:
-    rows = channels(conv.out_channels, to_conv.out_channels, how)
-    columns = channels(conv.in_channels, to_conv.in_channels, how)
-    to_conv.weight.copy_(conv.weight[rows][:, columns])
-    state = norm.state_dict()
-    cut = {name: value[rows] if value.ndim else value for name, value in state.items()}
-    to_norm.load_state_dict(cut)
+def _copy(source: nn.Module, target: nn.Module, how: Remap) -> None:
+    """Cuts every tensor of a module to the size that it has in the other one."""
+    theirs = source.state_dict()
+    for name, ours in target.state_dict().items():
+        cut = theirs[name]
+        for dim, (total, kept) in enumerate(zip(cut.shape, ours.shape, strict=True)):
+            if kept != total:  # more: a `last` block whose place in the student has wider inputs
+                cut = cut.index_select(dim, channels(total, kept, how).to(cut.device) % total)
+        ours.copy_(cut)
 
 
 def channels(total: int, kept: int, how: Remap) -> Tensor:

@@ -1,14 +1,17 @@
 """One ResNet for teachers and students: basic blocks whose shortcuts have no weights.
 
-Letters: B images, C channels, H and W their size, K classes.
+Letters: B images, C channels, H and W their size, n students or prefixes of them.
 Source: the "resnet" space of Lee et al., ICLR 2023; blocks as in He et al., CVPR 2016, option A.
 """
 
-import torch
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dass_ray.models.staged import Outputs
+from dass_ray.models.network import NetworkBlock, StagedNetwork, kaiming
+from dass_ray.models.shortcut import shortcut
+from dass_ray.models.stacked import OnNorm, Stacked, pooled
 from dass_ray.space import Space, Spec
 
 
@@ -16,14 +19,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
 
 
-def shortcut(x: Tensor, width: int, stride: int) -> Tensor:
-    """[B, C, H, W] -> [B, width, H/stride, W/stride]: max-pooled, zero-padded or cut."""
-    x = F.max_pool2d(x, stride) if stride > 1 else x
-    missing = width - x.shape[1]
-    return F.pad(x, (0, 0, 0, 0, 0, missing)) if missing > 0 else x[:, :width]
-
-
-class Block(nn.Module):
+class Block(NetworkBlock):
     """Two 3x3 convolutions of one width, each with batch norm, and a shortcut without weights."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -38,62 +34,39 @@ class Block(nn.Module):
         out = self.bn2(self.conv2(out))
         return F.relu(out + shortcut(x, out.shape[1], self.stride))
 
+    def cut(self, run: Stacked, maps: Tensor, numbers: Sequence[int], told: OnNorm) -> Tensor:
+        """See `NetworkBlock.cut`."""
+        (width,) = numbers
+        out = run.conv(self.conv1, maps, width)
+        out = run.norm(self.bn1, out, told).relu_()
+        out = run.norm(self.bn2, run.conv(self.conv2, out, width), told)
+        common = min(width, maps.shape[2])  # the rest of a wider block adds zeros
+        out[:, :, :common] += pooled(maps[:, :, :common], self.stride)
+        return out.relu_()
 
-class ResNet(nn.Module):
+
+class ResNet(StagedNetwork):
     """The network of a spec: stem, stages of blocks, global mean, linear head."""
 
     def __init__(self, space: Space, spec: Spec, classes: int) -> None:
-        super().__init__()
-        self.space, self.spec, self.classes = space, space.check(spec), classes
-        width = spec.stages[0][0]
+        super().__init__(space, spec, classes)
+        width = spec.widths[0][0]
         self.stem, self.bn = _conv(3, width), nn.BatchNorm2d(width)
         self.stages = nn.ModuleList()
-        for stage, stride in zip(spec.stages, space.strides, strict=True):
+        for stage, stride in zip(spec.widths, space.strides, strict=True):
             blocks = nn.ModuleList()
             for j, out in enumerate(stage):
                 blocks.append(Block(width, out, stride if j == 0 else 1))
                 width = out
             self.stages.append(blocks)
         self.head = nn.Linear(width, classes)
-        self._reset()
+        kaiming(self)
 
-    def _reset(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    def begin(self, images: Tensor) -> Tensor:
+        """See `StagedNetwork.begin`."""
+        return F.relu(self.bn(self.stem(images)))
 
-    def features(self, x: Tensor) -> Tensor:
-        """The last stage's activation map: [B, 3, H, W] -> [B, C, H', W']."""
-        x = F.relu(self.bn(self.stem(x)))
-        for stage in self.stages:
-            x = _through(stage, x)
-        return x
-
-    def outputs(self, x: Tensor) -> Outputs:
-        """Logits [B, K] and the stages' ends of images [B, 3, H, W]."""
-        x, ends = F.relu(self.bn(self.stem(x))), []
-        for stage in self.stages:
-            x = _through(stage, x)
-            ends.append(x)
-        return Outputs(self._logits(x), tuple(ends))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits: [B, 3, H, W] -> [B, K]."""
-        return self._logits(self.features(x))
-
-    def _logits(self, features: Tensor) -> Tensor:
-        out: Tensor = self.head(features.mean(dim=(2, 3)))
-        return out
-
-
-def _through(stage: nn.Module, x: Tensor) -> Tensor:
-    for block in stage:  # type: ignore[attr-defined] # a ModuleList is iterable
-        x = block(x)
-    return x
-
-
-def seeded(space: Space, spec: Spec, classes: int, seed: int) -> ResNet:
-    """A network whose fresh weights depend on `seed` alone; global random state stays untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return ResNet(space, spec, classes)
+    def cut_begin(self, run: Stacked, images: Tensor, width: int, told: OnNorm) -> Tensor:
+        """See `StagedNetwork.cut_begin`."""
+        out = run.conv(self.stem, images[None], width)
+        return run.norm(self.bn, out, told).relu_()

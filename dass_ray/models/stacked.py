@@ -1,4 +1,4 @@
-"""Blocks of students with equal widths, run as one dense batch with the teacher's kernels cut.
+"""Layers of students with equal widths, run as one dense batch with the teacher's kernels cut.
 
 Letters: n nodes (students, or prefixes of them), B images, G groups of images that share batch
 statistics, C channels, H and W a map's size.
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from dass_ray.models.resnet import Block, ResNet
 
 
 @dataclass(frozen=True)
@@ -51,28 +49,19 @@ class Stacked:
     group: int | None
     dtype: torch.dtype = torch.float32
 
-    def block(self, block: Block, maps: Tensor, width: int, told: OnNorm) -> Tensor:
-        """A teacher's block cut to `width`: [n, B, C, H, W] -> [n, B, width, ., .]."""
-        out = self._conv(block.conv1, maps, width)
-        out = self._norm(block.bn1, out, told).relu_()
-        out = self._norm(block.bn2, self._conv(block.conv2, out, width), told)
-        common = min(width, maps.shape[2])  # the rest of a wider block adds zeros
-        out[:, :, :common] += _pooled(maps[:, :, :common], block.stride)
-        return out.relu_()
+    def conv(self, conv: nn.Conv2d, maps: Tensor, width: int) -> Tensor:
+        """A convolution cut to what comes in: [n, B, C, H, W] -> [n, B, width, ., .].
 
-    def stem(self, teacher: ResNet, images: Tensor, width: int, told: OnNorm) -> Tensor:
-        """A teacher's stem cut to `width`: [B, 3, ., .] -> [1, B, width, H, W]."""
-        out = self._conv(teacher.stem, images[None], width)
-        return self._norm(teacher.bn, out, told).relu_()
-
-    def _conv(self, conv: nn.Conv2d, maps: Tensor, width: int) -> Tensor:
+        Of one group, or of as many as it has channels: then `width` is C.
+        """
         n, b, c = maps.shape[:3]
-        kernel = conv.weight[:width, :c].to(self.dtype)
-        out = F.conv2d(maps.flatten(0, 1).to(self.dtype), kernel, None, conv.stride, conv.padding)
+        kernel, groups = conv.weight[:width, :c].to(self.dtype), 1 if conv.groups == 1 else c
+        flat = maps.flatten(0, 1).to(self.dtype)
+        out = F.conv2d(flat, kernel, None, conv.stride, conv.padding, groups=groups)
         return out.to(maps.dtype).view(n, b, *out.shape[1:])
 
-    def _norm(self, norm: nn.BatchNorm2d, maps: Tensor, told: OnNorm) -> Tensor:
-        """The batch norm of maps [n, B, C, H, W], in place."""
+    def norm(self, norm: nn.BatchNorm2d, maps: Tensor, told: OnNorm) -> Tensor:
+        """A batch norm cut to maps [n, B, C, H, W], in place; it is told what it made."""
         b, c, h, w = maps.shape[1:]
         weight, bias = norm.weight[:c], norm.bias[:c]
         if self.group is None:
@@ -90,7 +79,7 @@ class Stacked:
         return maps
 
 
-def _pooled(maps: Tensor, stride: int) -> Tensor:
+def pooled(maps: Tensor, stride: int) -> Tensor:
     """Max-pooled maps [..., H, W], as the shortcut has them.
 
     Pairs of rows, then of columns: on one core 17 times as fast as `max_pool2d` (1.6 ms against

@@ -21,8 +21,8 @@ from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.augment import normalise
 from dass_ray.data.dataset import Dataset
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.prefix_tree import Room, Walk
-from dass_ray.models.resnet import ResNet
 from dass_ray.predictor.probes import Maps
 from dass_ray.predictor.signals import signals
 from dass_ray.space import Space, Specs
@@ -66,7 +66,7 @@ class TaskEncoder:
     `teacher` is, on the training images that `shown` names.
     """
 
-    teacher: ResNet
+    teacher: StagedNetwork
     accuracy: float
     space: Space
     encodings: Encodings
@@ -107,13 +107,11 @@ class TaskEncoder:
         return torch.from_numpy(np.concatenate(parts, axis=1))
 
     def _summary(self, specs: Specs) -> NDArray[np.float32]:
-        """[N, 2 S + 2]: relative depths and mean widths of stages, log costs over the teacher's."""
+        """[N, S + G S + 2]: see `Space.summary`, then log costs over the teacher's."""
         teacher = self.space.pack([self.teacher.space.teacher])
         found = cost(self.space, np.concatenate([teacher, specs]), self.teacher.classes)
         logs = np.log(np.stack([found.params, found.flops], axis=1))
-        depths = (specs > 0).sum(axis=2)
-        widths = specs.sum(axis=2) / depths / np.asarray(self.space.widths)
-        both = [depths / self.space.max_depth, widths, logs[1:] - logs[0]]
+        both = [self.space.summary(specs), logs[1:] - logs[0]]
         return np.concatenate(both, axis=1).astype(np.float32)
 
     def _maps(self, specs: Specs) -> Tensor:

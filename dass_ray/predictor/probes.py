@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.stacked import Moments
 from dass_ray.predictor.comparisons import COMPARED, Compared, Seen
 from dass_ray.zero_cost import nwot, zen
@@ -41,7 +41,7 @@ class Maps:
 class Comparisons:
     """Students against labels and teacher, with the batch's statistics."""
 
-    teacher: ResNet
+    teacher: StagedNetwork
     images: Tensor
     labels: Tensor
     theirs: Seen

@@ -11,7 +11,7 @@ from torch import Tensor
 from dass_ray.cost import cost
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.model import Predictor, Verified
 from dass_ray.space import Specs
@@ -40,7 +40,7 @@ class TaskScorer:
     def __init__(
         self,
         predictor: Predictor,
-        teacher: ResNet,
+        teacher: StagedNetwork,
         accuracy: float,
         dataset: Dataset | None = None,
         dtype: torch.dtype = torch.float32,

@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dass_ray.config import Signal
+from dass_ray.models.network import StagedNetwork
 from dass_ray.models.prefix_tree import Probe, Room, Walk
-from dass_ray.models.resnet import ResNet
 from dass_ray.predictor.comparisons import COMPARED, Seen
 from dass_ray.predictor.probes import Codes, Comparisons, Noise
 from dass_ray.space import Specs
@@ -26,7 +25,7 @@ assert (*COMPARED, "zen", "nwot") == get_args(Signal)
 
 
 def signals(
-    teacher: ResNet,
+    teacher: StagedNetwork,
     specs: Specs,
     images: Tensor,
     labels: Tensor,
@@ -49,7 +48,7 @@ def signals(
 
 @torch.no_grad()
 def _probes(
-    teacher: ResNet,
+    teacher: StagedNetwork,
     images: Tensor,
     labels: Tensor,
     names: Sequence[Signal],
@@ -70,11 +69,13 @@ def _probes(
         yield Codes(images[:SCORED]), [names.index("nwot")]
 
 
-def see(net: ResNet, images: Tensor, labels: Tensor) -> Seen:
+def see(net: StagedNetwork, images: Tensor, labels: Tensor) -> Seen:
     """What is compared of one network, in the mode in which it is; images [B, 3, H, W]."""
-    x, stages = F.relu(net.bn(net.stem(images))), []
-    for stage in net.stages:
-        for block in stage:  # type: ignore[attr-defined] # a ModuleList is iterable
+    x, stages = net.begin(images), []
+    for stage in net.blocks:
+        for block in stage:
             x = block(x)
-        stages.append(x.mean(dim=(2, 3)))
-    return Seen(tuple(stages), net.head(stages[-1]), labels)
+        stages.append(x)
+    stages[-1] = net.end(x)
+    features = tuple(maps.mean(dim=(2, 3)) for maps in stages)
+    return Seen(features, net.head(features[-1]), labels)

@@ -6,7 +6,8 @@ of the SVG's view box.
 
 from dataclasses import dataclass
 
-from dass_ray.space import Space, Spec
+from dass_ray.families.codes import numbers
+from dass_ray.space import Space, Spec, block_text
 
 WIDTH = 200
 _BAR, _GAP, _CAPTION = 12, 3, 24  # heights
@@ -15,12 +16,12 @@ _FULL = 160  # width of the bar with the most channels
 
 @dataclass(frozen=True)
 class Bar:
-    """A block of the teacher; width and channels are 0 where the student lacks it."""
+    """A block of the teacher; width is 0 and text is empty where the student lacks it."""
 
     x: float
     y: float
     width: float
-    channels: int
+    text: str
     outline_x: float
     outline: float  # width of the teacher's block
     height: float = _BAR
@@ -44,10 +45,9 @@ def draw(space: Space, spec: Spec) -> Drawing:
         side //= stride
         y += _CAPTION
         captions.append((y - 7, f"{side}×{side} px · {len(stage)} of {space.max_depth} blocks"))
-        for channels in (*stage, *[0] * (space.max_depth - len(stage))):
-            width, outline = channels * scale, full * scale
-            bars.append(
-                Bar((_FULL - width) / 2, y, width, channels, (_FULL - outline) / 2, outline)
-            )
+        for block in (*stage, *[None] * (space.max_depth - len(stage))):
+            width, outline = (numbers(block)[0] if block else 0) * scale, full * scale
+            text = block_text(block) if block else ""
+            bars.append(Bar((_FULL - width) / 2, y, width, text, (_FULL - outline) / 2, outline))
             y += _BAR + _GAP
     return Drawing(tuple(bars), tuple(captions), y)

@@ -21,6 +21,7 @@ from dass_ray.report.wording import (
     unverified,
     versus,
 )
+from dass_ray.space import block_text
 
 _NUMBER: dict[str, Any] = {"justify": "right", "no_wrap": True}
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -70,7 +71,8 @@ def _cells(student: Student) -> dict[str, str | Text]:
 
 def _teacher_cells(report: SearchReport) -> dict[str, str | Text]:
     teacher = report.card.teacher
-    own = "/".join(f"{width}×{teacher.space.max_depth}" for width in teacher.space.widths)
+    full = (block_text(stage[-1]) for stage in teacher.space.blocks)
+    own = "/".join(f"{block}×{teacher.space.max_depth}" for block in full)
     stages = teacher.foreign.network.source if teacher.foreign else own
     return {
         "role": "teacher",

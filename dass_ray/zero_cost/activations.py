@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 
 
-def after_batch_norms(net: ResNet, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+def after_batch_norms(net: StagedNetwork, images: Tensor) -> tuple[Tensor, list[Tensor]]:
     """Logits [B, K] of images [B, 3, H, W], and the map [B, C, ., .] after each batch norm.
 
     What a ReLU sees is this map, with the shortcut added where a block ends.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost import (
     diswot,
     epe_nas,
@@ -21,11 +21,11 @@ from dass_ray.zero_cost import (
     zen,
 )
 
-Score = Callable[[ResNet, ResNet, Tensor, Tensor], float]
+Score = Callable[[StagedNetwork, StagedNetwork, Tensor, Tensor], float]
 """(student, teacher, normalised images [B, 3, H, W], labels [B]) -> score, higher is better."""
 
 
-def _alone(score: Callable[[ResNet, Tensor, Tensor], float]) -> Score:
+def _alone(score: Callable[[StagedNetwork, Tensor, Tensor], float]) -> Score:
     """A score that needs no teacher."""
     return lambda net, _teacher, images, labels: score(net, images, labels)
 

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dass_ray.models.batch_norm import of_the_batch
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import private
 
 
 @torch.no_grad()
-def score(net: ResNet, teacher: ResNet, images: Tensor, _labels: Tensor) -> float:
+def score(net: StagedNetwork, teacher: StagedNetwork, images: Tensor, _labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W]; at most 0."""
     ours, theirs = of_the_batch(private(net)), private(teacher)
     a, b = ours.features(images), theirs.features(images)
@@ -25,7 +25,7 @@ def score(net: ResNet, teacher: ResNet, images: Tensor, _labels: Tensor) -> floa
     return -float(semantic.square().sum() + relation.square().sum())
 
 
-def _class_maps(net: ResNet, maps: Tensor) -> Tensor:
+def _class_maps(net: StagedNetwork, maps: Tensor) -> Tensor:
     """[K, B H W]: each class's activation map of every image."""
     found = torch.einsum("kc,bchw->kbhw", net.head.weight, maps)
     return found.flatten(1)

@@ -8,13 +8,13 @@ added, with more their pairwise differences are averaged.
 import torch
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.jacov import K, jacobians
 
 MANY = 100  # classes
 
 
-def score(net: ResNet, images: Tensor, labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W] and labels [B]; classes with one image say nothing."""
     rows = jacobians(net, images).double()
     classes, counts = labels.unique(return_counts=True)

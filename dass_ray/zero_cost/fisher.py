@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.activations import after_batch_norms
 from dass_ray.zero_cost.gradients import private, total
 
 
-def score(net: ResNet, images: Tensor, labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W] and labels [B]."""
     logits, maps = after_batch_norms(private(net), images)
     slopes = torch.autograd.grad(F.cross_entropy(logits, labels), maps)

@@ -5,10 +5,10 @@ Source: grad_norm of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS"
 
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import of_cross_entropy, private, total
 
 
-def score(net: ResNet, images: Tensor, labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W] and labels [B]."""
     return total([slope.norm() for slope in of_cross_entropy(private(net), images, labels)])

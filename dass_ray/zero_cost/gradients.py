@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 
 
-def private(net: ResNet) -> ResNet:
+def private(net: StagedNetwork) -> StagedNetwork:
     """A copy in eval mode that a score may change; its weights take gradients."""
     twin = copy.deepcopy(net).eval()
     for value in twin.parameters():
@@ -20,14 +20,14 @@ def private(net: ResNet) -> ResNet:
     return twin
 
 
-def weights(net: ResNet) -> list[Tensor]:
+def weights(net: StagedNetwork) -> list[Tensor]:
     """The weights of convolutions and of the head: what zero-cost scores look at."""
     layers = (m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear))
     return [layer.weight for layer in layers]
 
 
 def of_cross_entropy(
-    net: ResNet, images: Tensor, labels: Tensor, *, graph: bool = False
+    net: StagedNetwork, images: Tensor, labels: Tensor, *, graph: bool = False
 ) -> list[Tensor]:
     """The gradient of the mean cross-entropy for each of `weights(net)`.
 

@@ -8,20 +8,20 @@ eigenvalues v of the correlation matrix of the images' Jacobians, k = 1e-5.
 import torch
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import private
 
 K = 1e-5
 
 
-def jacobians(net: ResNet, images: Tensor) -> Tensor:
+def jacobians(net: StagedNetwork, images: Tensor) -> Tensor:
     """[B, 3 H W]: the gradient of each image's summed logits for its pixels."""
     pixels = images.detach().clone().requires_grad_()
     (slopes,) = torch.autograd.grad(private(net)(pixels).sum(), pixels)
     return slopes.flatten(1)
 
 
-def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, _labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W]."""
     values = torch.linalg.eigvalsh(torch.corrcoef(jacobians(net, images).double())).clamp_min(0)
     return -float((torch.log(values + K) + 1 / (values + K)).sum())

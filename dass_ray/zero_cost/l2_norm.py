@@ -5,10 +5,10 @@ Source: l2_norm of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", 
 
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import total, weights
 
 
-def score(net: ResNet, _images: Tensor, _labels: Tensor) -> float:
+def score(net: StagedNetwork, _images: Tensor, _labels: Tensor) -> float:
     """Of the weights alone."""
     return total([weight.norm() for weight in weights(net)])

@@ -8,7 +8,7 @@ added to the kernel, so that two images of one code still have a finite score.
 import torch
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.activations import after_batch_norms
 
 
@@ -20,7 +20,7 @@ def of_kernel(kernel: Tensor, length: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, _labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W]."""
     _, maps = after_batch_norms(net.eval(), images)
     codes = torch.cat([torch.where(m > 0, 1.0, -1.0).flatten(1) for m in maps], dim=1)

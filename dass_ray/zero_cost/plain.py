@@ -6,11 +6,11 @@ Mozer and Smolensky, NIPS 1988.
 
 from torch import Tensor
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import of_cross_entropy, private, total, weights
 
 
-def score(net: ResNet, images: Tensor, labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W] and labels [B]."""
     twin = private(net)
     slopes = of_cross_entropy(twin, images, labels)

@@ -9,11 +9,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import private, total, weights
 
 
-def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, _labels: Tensor) -> float:
     """Of the shape of images [B, 3, H, W]; -inf for a flow of zero."""
     twin = private(net).double()
     with torch.no_grad():

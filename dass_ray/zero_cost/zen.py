@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dass_ray.models.batch_norm import of_the_batch
-from dass_ray.models.resnet import ResNet
+from dass_ray.models.network import StagedNetwork
 from dass_ray.zero_cost.gradients import private
 
 STEP, BATCH = 0.01, 16
@@ -37,7 +37,7 @@ def moved(difference: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score(net: ResNet, images: Tensor, _labels: Tensor) -> float:
+def score(net: StagedNetwork, images: Tensor, _labels: Tensor) -> float:
     """Of the shape of images [B, 3, H, W]; the noise is always the same."""
     twin, deviations = of_the_batch(private(net)), []
 

@@ -5,10 +5,11 @@ from scipy.stats import spearmanr
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
+from dass_ray.cost import cost
 from dass_ray.explore.emulator import KERNEL, Emulator, Scales, features, tuned
 from dass_ray.space import MICRO, Spec
 
-from ..make import TINY
+from ..make import MOBILE, TINY
 from .make import COSTS, SMALL, accuracy, candidates, drawn
 
 FIRST = Scales(1.0, 8.0, 0.1)
@@ -42,6 +43,18 @@ def test_features_by_hand():
     second = [0, 0, 1, 0, 0, 0, 0, 0, 0, 1]  # of 4, 5, 6, 7 and 8
     logs = np.log([costs.params[0], costs.flops[0]]).tolist()
     assert found == pytest.approx([*widths, *first, *second, *logs])
+
+
+def test_features_of_blocks_of_two_numbers():
+    """Widths as categories, then expansions."""
+    specs = MOBILE.pack([Spec.parse("2x3/6x1-3x3")])
+    costs = cost(MOBILE, specs, 3)
+    found = features(MOBILE, specs, costs)[0].tolist()
+    widths = [1, 0, 0, 0, 0, 1, 1, 0]  # of 2 and 4, then of 3 and 6
+    expansions = [0, 1, 0, 0, 1, 0, 0, 1]  # of 1 and 3
+    logs = np.log([costs.params[0], costs.flops[0]]).tolist()
+    expected = [*MOBILE.vectors(specs)[0].tolist(), *widths, *expansions, *logs]
+    assert found == pytest.approx(expected)
 
 
 def test_a_smooth_function_is_found_again_on_other_students(emulator):

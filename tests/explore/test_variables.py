@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 from dass_ray.explore.variables import Blocks, Stages
 from dass_ray.space import MICRO, PAPER, Spec
 
-from ..make import ODD, TINY, few
+from ..make import MOBILE, ODD, TINY, few
 from .make import SMALL, drawn
 
 KINDS = {"blocks": Blocks, "stages": Stages}
 kinds = st.sampled_from(list(KINDS.values()))
-spaces = st.sampled_from([TINY, ODD, SMALL, MICRO, PAPER])
+spaces = st.sampled_from([TINY, ODD, SMALL, MICRO, PAPER, MOBILE])
 seeds = st.integers(0, 2**32 - 1)
+STUDENTS = {"tiny": 72, "odd": 39 * 39 * 13, "mobile": 20 * 20}
 
 
 @few
@@ -64,7 +65,7 @@ def test_blocks_that_do_not_exist_are_no_part_of_a_student(space, seed):
     assert np.array_equal(variables.specs([params]), specs)
 
 
-@pytest.mark.parametrize("space", [TINY, ODD], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", [TINY, ODD, MOBILE], ids=lambda space: space.name)
 def test_stages_number_a_whole_space(space):
     """Every row of numbers is another student, and each student of the space is one."""
     variables = Stages(space)
@@ -75,7 +76,7 @@ def test_stages_number_a_whole_space(space):
     specs = variables.specs(rows)
     assert np.array_equal(variables.codes(specs), codes)
     different = np.unique(specs, axis=0)
-    assert len(different) == len(specs) == {"tiny": 72, "odd": 39 * 39 * 13}[space.name]
+    assert len(different) == len(specs) == STUDENTS[space.name]
     assert len(np.unique(drawn(space, 4000), axis=0)) <= len(different)
     both = np.concatenate([different, drawn(space, 4000)])
     assert len(np.unique(both, axis=0)) == len(different)

@@ -8,7 +8,7 @@ from dass_ray.kd.distill import distil
 from dass_ray.kd.teacher import train_teacher
 from dass_ray.kd.train import train
 from dass_ray.kd.views import soft_labels
-from dass_ray.models.resnet import seeded
+from dass_ray.models.network import seeded
 from dass_ray.recipe import KDRecipe, TrainRecipe
 
 from ..make import KD, TEACH, TINY, Fragile, Memory

@@ -5,8 +5,9 @@ from dass_ray.kd.distill import distil, student
 from dass_ray.kd.teacher import train_teacher
 from dass_ray.kd.train import accuracy
 from dass_ray.kd.views import SoftLabels, soft_labels
+from dass_ray.models.network import seeded
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.models.resnet import ResNet
 from dass_ray.recipe import KDRecipe
 from dass_ray.space import Spec
 

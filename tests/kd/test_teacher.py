@@ -8,7 +8,7 @@ from dass_ray.data.dataset import Split
 from dass_ray.kd import teacher as teacher_module
 from dass_ray.kd.teacher import chance, near_chance, train_teacher
 from dass_ray.kd.train import accuracy, train
-from dass_ray.models.resnet import seeded
+from dass_ray.models.network import seeded
 from dass_ray.recipe import TeacherRecipe
 
 from .. import make_task

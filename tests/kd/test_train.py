@@ -10,7 +10,7 @@ from torch import nn
 from dass_ray.data.augment import normalise
 from dass_ray.kd import train as train_module
 from dass_ray.kd.train import accuracy, rate, steps_per_epoch, train
-from dass_ray.models.resnet import seeded
+from dass_ray.models.network import seeded
 from dass_ray.recipe import TrainRecipe
 
 from .. import make_task

@@ -2,8 +2,8 @@
 
 import torch
 
+from dass_ray.models.network import build
 from dass_ray.models.remap import remap
-from dass_ray.models.resnet import ResNet
 from dass_ray.space import Space
 
 FLAT = Space(name="flat", image_size=8, widths=(5, 5), strides=(1, 1), max_depth=4)
@@ -20,7 +20,7 @@ def built(teacher, specs):
     """The plain way: each student built and remapped, in eval mode."""
     space = teacher.space
     for spec in space.unpack(specs):
-        yield remap(teacher, ResNet(space, spec, teacher.classes), "first").eval()
+        yield remap(teacher, build(space, spec, teacher.classes), "first").eval()
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from dass_ray.latency import LatencySetup
 from dass_ray.models.latency_fit import coefficients, errors, features, fit, left_out
 from dass_ray.space import MICRO, PAPER, Spec
 
-from ..make import ODD, TINY
+from ..make import MOBILE, ODD, TINY
 from ..make_latency import SETUP, latency_table, measured, students, times, truth
 
 
@@ -33,7 +33,26 @@ def test_multiply_accumulates_are_those_of_the_flops():
     assert stem_and_head == pytest.approx(27 * specs[:, 0, 0] * 12**2 + 10 * 7)
 
 
-@pytest.mark.parametrize("space", [TINY, ODD, MICRO, PAPER], ids=lambda space: space.name)
+def test_features_of_inverted_bottlenecks_by_hand():
+    """The first 1x1 convolution of a stage comes before its stride."""
+    (row,) = features(MOBILE, MOBILE.pack([Spec.parse("2x3/3x3-6x1")]))
+    first = [1, 64 * (3 + 4 * 9 + 2), 64 * (3 * 9 + 9 * 2), 9 * 64 * 9]
+    moved = 64 * (2 + 2 * 6) + 16 * (2 * 6 + 3), 16 * (3 + 4 * 3 + 6)
+    pointwise = 64 * 2 * 6 + 16 * 6 * 3, 16 * (3 * 3 + 3 * 6)
+    assert row.tolist() == [1, *first, 2, sum(moved), sum(pointwise), 9 * 16 * (6 + 3)]
+
+
+def test_multiply_accumulates_of_inverted_bottlenecks():
+    specs = MOBILE.pack(students(MOBILE, 20))
+    rows = features(MOBILE, specs)
+    macs = rows[:, 3::4].sum(axis=1) + rows[:, 4::4].sum(axis=1)
+    last = MOBILE.decoded(specs)[np.arange(20), 0, 1, (specs[:, 1] > 0).sum(axis=1) - 1]
+    assert cost(MOBILE, specs, 7).flops / 2 - macs == pytest.approx(
+        27 * 3 * 8**2 + 10 * last * 4**2 + 10 * 7
+    )
+
+
+@pytest.mark.parametrize("space", [TINY, ODD, MICRO, PAPER, MOBILE], ids=lambda space: space.name)
 def test_a_known_table_is_found_again(space):
     table = fit(setup(space, 40), measured(space, 40))
     others = students(space, 300, seed=9)
@@ -101,6 +120,15 @@ def test_the_table_has_every_block_once():
                 inputs = width
     assert found <= rows
     assert rows - found <= {row for row in rows if row[0] == 3}  # the last block is always full
+
+
+def test_the_table_of_inverted_bottlenecks_has_every_block_once():
+    rows = [row[:-1] for row in latency_table(space=MOBILE).blocks]
+    kinds = {1: [33, 35, 65, 67], 2: [49, 51, 97, 99]}
+    widths = {(1, True): [3], (1, False): [2, 4], (2, True): [2, 4], (2, False): [3, 6]}
+    assert len(rows) == len(set(rows))
+    assert set(rows) == {(*at, i, k) for at, before in widths.items() for i in before
+                         for k in kinds[at[0]]}  # fmt: skip
 
 
 def test_a_space_without_other_blocks():

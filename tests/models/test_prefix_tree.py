@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dass_ray.models.prefix_tree import Room, Walk
-from dass_ray.models.stacked import Stacked
+from dass_ray.models.resnet import Block, ResNet
 from dass_ray.predictor.probes import Maps
-from dass_ray.space import MICRO, PAPER, Space
+from dass_ray.space import MICRO, PAPER, Space, preset
 
 from .. import make_task
-from ..make import ODD, TINY, few
+from ..make import MOBILE, ODD, TINY, few
 from .make import FLAT, SHALLOW, assert_close, images, one_by_one
 
 WIDENS = Space(
     name="widens", image_size=8, widths=(8, 8), strides=(1, 1), max_depth=5, multipliers=(0.125, 1)
 )
+MICRO_MOBILE = preset("micro-mobile")
 SMALL, LARGE = Room(level=1, batch=1), Room(level=2**30, batch=2**30)
 SOME = Room(level=5000, batch=1000)  # a few chunks and a few stacks
 
@@ -32,7 +33,8 @@ def walk(teacher, specs, x, room=LARGE, dtype=torch.float32, pooled=False):
 
 @few
 @given(
-    st.sampled_from([TINY, ODD, FLAT, SHALLOW, MICRO]), st.integers(1, 6), st.integers(1, 4),
+    st.sampled_from([TINY, ODD, FLAT, SHALLOW, MICRO, MOBILE, MICRO_MOBILE]),
+    st.integers(1, 6), st.integers(1, 4),
     st.sampled_from([SMALL, SOME, LARGE]), st.integers(0, 9999),
 )  # fmt: skip
 def test_equals_building_remapping_and_running_each(space, students, count, room, seed):
@@ -134,18 +136,18 @@ def prefixes(specs):
 @pytest.fixture
 def runs(monkeypatch):
     """The maps that go into blocks, by block; the stem's by None."""
-    seen, block, stem = [], Stacked.block, Stacked.stem
+    seen, block, stem = [], Block.cut, ResNet.cut_begin
 
-    def counted(run, module, maps, width, told):
+    def counted(module, run, maps, numbers, told):
         seen.append((module, maps))
-        return block(run, module, maps, width, told)
+        return block(module, run, maps, numbers, told)
 
-    def counted_stem(run, net, x, width, told):
+    def counted_stem(net, run, x, width, told):
         seen.append((None, x[None]))
-        return stem(run, net, x, width, told)
+        return stem(net, run, x, width, told)
 
-    monkeypatch.setattr(Stacked, "block", counted)
-    monkeypatch.setattr(Stacked, "stem", counted_stem)
+    monkeypatch.setattr(Block, "cut", counted)
+    monkeypatch.setattr(ResNet, "cut_begin", counted_stem)
     return seen
 
 

@@ -3,12 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dass_ray.models.network import seeded
 from dass_ray.models.remap import channels, remap
-from dass_ray.models.resnet import ResNet, seeded
+from dass_ray.models.resnet import ResNet
 from dass_ray.space import MICRO, Spec
 
 from .. import make_task
-from ..make import ODD, TINY, few, specs
+from ..make import MOBILE, ODD, TINY, few, specs
 
 PICKS = {
     "first": lambda total, kept: list(range(kept)),
@@ -60,6 +61,27 @@ def test_each_tensor_is_a_part_of_the_teachers(how, space, seed):
             assert torch.equal(getattr(to_norm, name), getattr(norm, name)[rows]), name
     assert torch.equal(student.head.weight, teacher.head.weight)
     assert torch.equal(student.head.bias, teacher.head.bias)
+
+
+@pytest.mark.parametrize("how", PICKS)
+def test_each_tensor_of_a_mobilenet(how):
+    teacher, spec = make_task.teacher(MOBILE), Spec.parse("2x1/3x3")
+    student = remap(teacher, seeded(MOBILE, spec, 3, 1), how)
+    for (theirs, ours), entering, width, expansion in zip(
+        [(teacher.stages[s][-1 if how == "last" else 0], student.stages[s][0]) for s in (0, 1)],
+        [(3, 3), (2, 4)], [(2, 4), (3, 6)], [1, 3], strict=True,
+    ):  # fmt: skip
+        inner = PICKS[how](theirs.widen.out_channels, entering[0] * expansion)
+        columns = PICKS[how](theirs.widen.in_channels, entering[0])
+        assert torch.equal(ours.widen.weight, theirs.widen.weight[inner][:, columns])
+        assert torch.equal(ours.filter.weight, theirs.filter.weight[inner])
+        rows = PICKS[how](width[1], width[0])
+        assert torch.equal(ours.narrow.weight, theirs.narrow.weight[rows][:, inner])
+        assert torch.equal(ours.bn3.running_var, theirs.bn3.running_var[rows])
+    last = PICKS[how](6, 3)
+    assert torch.equal(student.last.weight, teacher.last.weight[:, last])
+    assert torch.equal(student.stem.weight, teacher.stem.weight)
+    assert torch.equal(student.head.weight, teacher.head.weight)
 
 
 @pytest.mark.parametrize("how", PICKS)

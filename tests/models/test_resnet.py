@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from dass_ray.errors import UserError
-from dass_ray.models.resnet import Block, ResNet, seeded, shortcut
+from dass_ray.models.network import seeded
+from dass_ray.models.resnet import Block, ResNet
+from dass_ray.models.shortcut import shortcut
 from dass_ray.space import MICRO, Spec
 
 from ..make import ODD, TINY, few, specs

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dass_ray.models.resnet import Block, shortcut
-from dass_ray.models.stacked import Moments, Stacked, _pooled
+from dass_ray.models.resnet import Block
+from dass_ray.models.shortcut import shortcut
+from dass_ray.models.stacked import Moments, Stacked, pooled
 
 from .. import make_task
 from ..make import TINY, few
@@ -50,7 +51,7 @@ class Heard(list):
 def test_a_cut_block_equals_one_built_so(inputs, width, stride, group, seed):
     whole, x = block(6, 6, stride, seed), maps(3, 4, inputs, 6, 6, seed=seed)
     before, heard = x.clone(), Heard()
-    found = Stacked(group).block(whole, x, width, heard)
+    found = whole.cut(Stacked(group), x, (width,), heard)
     part = cut(whole, inputs, width).train(group is not None)
     each = [torch.cat([part(some) for some in one.split(group or 4)]) for one in x]
     assert_close(found, torch.stack(each))
@@ -62,7 +63,7 @@ def test_a_cut_block_equals_one_built_so(inputs, width, stride, group, seed):
 @pytest.mark.parametrize("group", [None, 2])
 def test_a_cut_stem(teacher, group):
     x, heard = images(TINY, 4), Heard()
-    found = Stacked(group).stem(teacher, x, 3, heard)
+    found = teacher.cut_begin(Stacked(group), x, 3, heard)
     norm = copy.deepcopy(teacher.bn).train(group is not None)
     normed = torch.cat([norm(teacher.stem(some)) for some in x.split(group or 4)])[:, :3]
     assert_close(found, normed.relu()[None])
@@ -72,7 +73,7 @@ def test_a_cut_stem(teacher, group):
 @torch.no_grad()
 def test_what_is_told_of_a_batch_norm():
     whole, x, heard = block(3, 3, 1), maps(2, 4, 3, 5, 5), Heard()
-    Stacked(2).block(whole, x, 3, heard)
+    whole.cut(Stacked(2), x, (3,), heard)
     inputs = torch.stack([whole.conv1(one) for one in x])  # [n, B, C, H, W]
     moments = heard[0][0]
     for i in range(2):
@@ -82,7 +83,7 @@ def test_what_is_told_of_a_batch_norm():
             assert_close(moments.variance[i, g], own.var(dim=1, unbiased=False))
     assert moments.count == 2 * 25
     quiet = Heard()
-    Stacked(None).block(whole, x, 3, quiet)
+    whole.cut(Stacked(None), x, (3,), quiet)
     assert [moments for moments, _ in quiet] == [None, None]
 
 
@@ -107,7 +108,7 @@ def test_equal_numbers_have_no_negative_variance():
 def test_pooling_is_the_shortcuts(stride):
     x = maps(2, 3, 4, 12, 24)
     expected = torch.stack([shortcut(one, 4, stride) for one in x])
-    assert torch.equal(_pooled(x, stride), expected)
+    assert torch.equal(pooled(x, stride), expected)
 
 
 @torch.no_grad()
@@ -115,7 +116,7 @@ def test_bfloat16_is_for_convolutions_only():
     whole, x = block(4, 4, 2), maps(2, 3, 4, 6, 6)
     heard = Heard()
     exact, short = (
-        Stacked(3, d).block(whole, x, 4, heard) for d in (torch.float32, torch.bfloat16)
+        whole.cut(Stacked(3, d), x, (4,), heard) for d in (torch.float32, torch.bfloat16)
     )
     assert short.dtype == heard[-1][1].dtype == heard[-1][0].mean.dtype == torch.float32
     assert 1e-5 < (short - exact).norm() / exact.norm() < 0.02
@@ -125,6 +126,6 @@ def test_bfloat16_is_for_convolutions_only():
 def test_running_statistics_stay():
     whole, x = block(4, 4, 1), maps(1, 3, 4, 6, 6)
     before = {name: value.clone() for name, value in whole.state_dict().items()}
-    Stacked(3).block(whole, x, 4, Heard())
+    whole.cut(Stacked(3), x, (4,), Heard())
     assert all(torch.equal(before[name], value) for name, value in whole.state_dict().items())
     assert all(not m.training for m in whole.modules() if isinstance(m, nn.BatchNorm2d))

@@ -15,7 +15,7 @@ from dass_ray.space import MICRO
 from dass_ray.zero_cost import nwot, zen
 
 from .. import make_task
-from ..make import ODD, TINY, few
+from ..make import MOBILE, ODD, TINY, few
 from ..models.make import FLAT, SHALLOW, built, images
 
 ROOMS = [Room(level=1, batch=1), Room(level=20_000, batch=5000), Room(level=2**30, batch=2**30)]
@@ -56,7 +56,8 @@ def assert_like(found, expected, names=EVERY):
 
 @settings(few, max_examples=12)
 @given(
-    st.sampled_from([TINY, ODD, FLAT, SHALLOW]), st.integers(1, 4), st.sampled_from([9, 40]),
+    st.sampled_from([TINY, ODD, FLAT, SHALLOW, MOBILE]), st.integers(1, 4),
+    st.sampled_from([9, 40]),
     st.sampled_from(ROOMS), st.integers(0, 9999),
 )  # fmt: skip
 def test_equal_building_remapping_and_looking_at_each(space, students, count, room, seed):

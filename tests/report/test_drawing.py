@@ -1,18 +1,26 @@
 from dass_ray.report.drawing import WIDTH, draw
 from dass_ray.space import MICRO, Spec
 
+from ..make import MOBILE
+
 
 def test_a_bar_for_each_block_of_the_teacher():
     drawn = draw(MICRO, Spec.parse("8-6/16/32-20-18/64"))
-    assert [bar.channels for bar in drawn.bars] == [
-        8, 6, 0, 0, 0, 16, 0, 0, 0, 0, 32, 20, 18, 0, 0, 64, 0, 0, 0, 0,
+    assert [bar.text for bar in drawn.bars] == [
+        "8", "6", "", "", "", "16", "", "", "", "", "32", "20", "18", "", "", "64", "", "", "", "",
     ]  # fmt: skip
+
+
+def test_blocks_of_two_numbers_are_as_wide_as_the_first():
+    drawn = draw(MOBILE, Spec.parse("2x3/6x1"))
+    assert [bar.text for bar in drawn.bars] == ["2x3", "", "6x1", ""]
+    assert drawn.bars[2].width == drawn.bars[2].outline == 3 * drawn.bars[0].width
 
 
 def test_bars_are_as_wide_as_their_channels_and_centred():
     drawn = draw(MICRO, Spec.parse("8-4/16/32/32-64"))
-    shown = [bar for bar in drawn.bars if bar.channels]
-    assert len({bar.width / bar.channels for bar in shown}) == 1
+    shown = [bar for bar in drawn.bars if bar.text]
+    assert len({bar.width / int(bar.text) for bar in shown}) == 1
     assert len({bar.x + bar.width / 2 for bar in shown}) == 1
     assert max(bar.x + bar.width for bar in shown) < WIDTH
 
