@@ -16,10 +16,12 @@ import optuna
 import pyarrow as pa
 import ray
 from ray import tune
+from ray.exceptions import RayError
 from ray.tune.search import Searcher
 
 from dass_ray import searches
 from dass_ray.actors import metrics
+from dass_ray.actors.nodes import cause
 from dass_ray.actors.scorer import TRIAL_CPUS, Support
 from dass_ray.errors import UserError
 from dass_ray.explore.archive import Candidates, keys
@@ -34,6 +36,7 @@ from dass_ray.store.base import Store
 OnBatch = Callable[[int, float], None]
 """(candidates scored, best feasible prediction of this round so far)."""
 
+LOST = 5  # times that nodes with batches under way may be lost, each time those are asked anew
 AHEAD = 1  # batches that are proposed while all scorers are busy
 
 _TUNE = {
@@ -200,14 +203,21 @@ def explore(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
-    searcher = BatchSearcher(card, store, costs, stage, on_batch)
-    if searcher.missing:
-        _tune(searcher, scorers)
+    seconds = {"proposing": 0.0, "telling": 0.0}
+    for lost in range(LOST + 1):
+        searcher = BatchSearcher(card, store, costs, stage, on_batch)
+        error = _tune(searcher, scorers) if searcher.missing else None
+        seconds = {name: seconds[name] + more for name, more in searcher.seconds.items()}
+        if error is None:
+            break
+        if lost == LOST or not isinstance(cause(error), RayError):
+            raise RuntimeError(f"scoring a batch failed: {error}")
     assert searcher.told >= stage.candidates
-    return searcher.seconds
+    return seconds
 
 
-def _tune(searcher: BatchSearcher, scorers: list[Any]) -> None:
+def _tune(searcher: BatchSearcher, scorers: list[Any]) -> Exception | None:
+    """Scores what is missing; the error of a batch that has none, since Tune gives up on it."""
     trainable = tune.with_parameters(
         score_batch, scorers=scorers, space=searcher.space, support=searcher.stage.support
     )
@@ -230,5 +240,5 @@ def _tune(searcher: BatchSearcher, scorers: list[Any]) -> None:
             raise
     if searcher.failure:
         raise searcher.failure
-    if results.errors:
-        raise RuntimeError(f"scoring a batch failed: {results.errors[0]}")
+    first: Exception | None = next(iter(results.errors), None)
+    return first
