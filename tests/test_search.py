@@ -52,5 +52,5 @@ def test_nodes_are_not_lost_for_ever(explored):
 
 @pytest.mark.parametrize("error", [in_a_trial(ValueError("no score")), ValueError("no score")])
 def test_what_a_trial_provokes_is_raised_at_once(explored, error):
-    with pytest.raises(RuntimeError, match="no score|its traceback"):
+    with pytest.raises(RuntimeError, match=r"no score|its traceback"):
         explored(error)

@@ -64,7 +64,8 @@ def scale(costs: Costs, gpus: Sequence[int], gbit: float, gib: float) -> list[Po
 def figures(costs: Costs, points: Sequence[Point]) -> dict[str, Any]:
     """All of it as JSON holds it; `efficiency` is that of the last point."""
     rows = [
-        {"runs": one.runs, "gpus": one.gpus, "limit": one.outcome.limit, **asdict(one.outcome)}
+        {"runs": one.runs, "gpus": one.gpus, "limit": one.outcome.limit}
+        | {"efficiency": one.outcome.efficiency, **asdict(one.outcome)}
         for one in points
     ]
     return {"efficiency": points[-1].outcome.efficiency, "costs": asdict(costs), "points": rows}
@@ -131,7 +132,9 @@ def _worker(store: Store, runs: list[Run]) -> tuple[float, float, float]:
     up = time.perf_counter()
     data = kd_worker.remote(kd_worker.load_data, demand)(store.uri, card.dataset, MICRO.image_size)
     teacher = kd_worker.remote(kd_worker.load_teacher, demand)(store.uri, card)
-    labels = kd_worker.remote(kd_worker.make_soft_labels, demand)(KD, data, teacher)
+    labels = kd_worker.remote(kd_worker.make_soft_labels, demand)(
+        store.uri, card, KD, data, teacher
+    )
     ray.wait([labels])
     made = time.perf_counter()
     submit = kd_worker.remote(kd_worker.distil_shard, demand)

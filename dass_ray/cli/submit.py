@@ -22,7 +22,8 @@ from dass_ray.submission import Install
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-JOBS = [name for name in COMMANDS if name != "record"]  # which writes a file where it runs
+HERE = ("record", "teacher import")  # work with files of the machine where they run
+JOBS = [name for name in COMMANDS if name not in HERE]
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,10 @@ def test_a_shard_is_one_part_and_leaves_no_checkpoint(home, monkeypatch):
 
 def test_losses_precision_and_unlabelled_images_reach_the_run(home):
     store, card, (_, teacher, _) = home
-    data = PackedData.of(make_task.with_unlabelled(make_task.dataset()))
+    data = PackedData.of(make_task.with_unlabelled(make_task.dataset()), store.uri)
     changed = {"losses": {"logits": 1, "hints": 2, "relational": 1}, "precision": "bfloat16"}
     recipe = KDRecipe(**KD.model_dump() | changed)
-    labels = kd_worker.make_soft_labels(recipe, data, teacher)
+    labels = kd_worker.make_soft_labels(store.uri, card, recipe, data, teacher)
     assert labels.logits.shape == (2, 106, 3)
     some = [Run(teacher=card, spec=SPECS[1], recipe=recipe, seed=0)]
     (row,) = kd_worker.distil_shard(store.uri, some, data, teacher, labels).rows
