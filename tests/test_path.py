@@ -217,7 +217,7 @@ def test_a_search_in_rounds(home, capsys):
 def test_ways_of_searching_are_compared(home, capsys):
     """Under two limits; the second time, nothing is distilled or chosen again."""
     settings = search("under=[{params: 2500}, {flops: 100000}]", "baselines=[nwot]", "pool=6",
-                      "images=8", "name=null", "dataset=bars")  # fmt: skip
+                      "images=8", "name=ways", "dataset=bars")  # fmt: skip
     words = ("compare", *settings[1:3], *settings[5:], "--json")
     assert run(*words) == 0
     out = capsys.readouterr().out

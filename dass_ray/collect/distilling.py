@@ -6,9 +6,11 @@ It holds nothing that the store does not have, but for the runs in flight and th
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from ray.exceptions import (
@@ -82,7 +84,7 @@ def distil(
     """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
     count = slots(demand)
-    done = _done(store, rules.how.retried)
+    done = _done(store, rules.how)
     left = sum(len(block.specs) for block in missing(work.blocks(), done)) if len(done) else None
     left = work.total if left is None else left
     watcher.phase("distilling students", work.total)
@@ -97,7 +99,7 @@ def distil(
     driver.run(missing(work.blocks(), done))
     if driver.broken:
         raise UserError(f"{next(iter(driver.broken.values()))}; everything else is done")
-    if next(missing(work.blocks(), _done(store, retried=False)), None):
+    if next(missing(work.blocks(), ledger.done_keys(store)), None):
         raise UserError(
             f"the workers' rows are not in {store.uri}: choose a store that all nodes share"
         )
@@ -114,12 +116,18 @@ def _measured_share(
     return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
 
 
-def _done(store: Store, retried: bool) -> KeySet:
+def _done(store: Store, how: How) -> KeySet:
     """The keys of runs that need not run (again)."""
-    if not retried:
+    if not (how.retried or how.keep_weights):
         return ledger.done_keys(store)
     table = ledger.read(store, ["key", "status"])
-    return KeySet.of(table.filter(pc.not_equal(table["status"], "failed"))["key"])
+    if how.retried:
+        table = table.filter(pc.not_equal(table["status"], "failed"))
+    if how.keep_weights:  # what a collect has distilled has a row, but a search ships the network
+        there = [Path(path).stem for path in store.list("students")]
+        kept = pc.is_in(table["key"], pa.array(there, pa.string()))
+        table = table.filter(pc.or_(pc.not_equal(table["status"], "ok"), kept))
+    return KeySet.of(table["key"])
 
 
 @dataclass

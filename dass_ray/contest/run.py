@@ -28,6 +28,7 @@ from dass_ray.verify import runs
 from dass_ray.watch import Prefixed, Silent, Watcher
 from dass_ray.zero_cost.catalogue import SCORES
 
+MOST = 8  # times as many runs as ours has, for the search by KD, where runs are very short
 OURS, RANDOM, KD = "predictor", "random", "search by KD"
 
 
@@ -63,7 +64,8 @@ def compare(config: CompareConfig, watcher: Watcher | None = None) -> list[Entry
     found: list[Entry] = []
     with ray_session(config.address):
         for i, limits in enumerate(config.under, 1):
-            one = config.model_copy(update={"limits": limits})
+            name = config.name and f"{config.name}-{i}"
+            one = config.model_copy(update={"limits": limits, "name": name})
             told = Prefixed(watcher, f"limit {i} of {len(config.under)}: ")
             found += _Contest(store, one, told).entries()
     return found
@@ -94,7 +96,7 @@ class _Contest:
             self._distil(chosen.specs)
             out.append(self._entry(score, chosen.specs, chosen.seconds))
         run = out[0].kd_seconds / len(ours)
-        budget = len(ours) + int(np.ceil(explored * count / run))
+        budget = min(MOST * len(ours), len(ours) + int(np.ceil(explored * count / run)))
         chosen = self._chosen(KD, partial(self._by_kd, budget))
         return [*out, self._entry(KD, chosen.specs, 0.0)]
 

@@ -72,7 +72,8 @@ def _weights(store: Store, chosen: Chosen) -> bytes:
         return store.get(_path(chosen))
     except NotFound:
         raise UserError(
-            f"the run of {chosen.run.spec} was not made by a search, so its weights were not kept"
+            f"the run of {chosen.run.spec} was not made by a search, so its weights were not kept: "
+            "the same `dass-ray search` again keeps them"
         ) from None
 
 

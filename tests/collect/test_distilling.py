@@ -16,7 +16,7 @@ from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.nodes import NodeError, Nodes
 from dass_ray.collect import distilling
 from dass_ray.collect.attempts import MOST
-from dass_ray.collect.distilling import Rules, _Driver
+from dass_ray.collect.distilling import Rules, _done, _Driver
 from dass_ray.collect.tally import Tally
 from dass_ray.config import Resources
 from dass_ray.errors import UserError
@@ -184,3 +184,13 @@ def test_the_share_of_a_gpu_is_measured_where_it_is_to_be(monkeypatch, asked, de
 
 def card(images):
     return SimpleNamespace(counts={"train": images})
+
+
+def test_a_search_does_again_what_has_a_row_but_no_weights():
+    """A collect keeps no weights; what went wrong has none to be kept."""
+    store = Memory()
+    ledger.commit(store, [row(key) for key in ("kept", "bare")] + [row("bad", status="diverged")])
+    store.put("students/kept.safetensors", b"weights")
+    keys = ["kept", "bare", "bad"]
+    assert _done(store, How()).holds(keys).tolist() == [True, True, True]
+    assert _done(store, How(keep_weights=True)).holds(keys).tolist() == [True, False, True]
