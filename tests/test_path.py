@@ -214,6 +214,29 @@ def test_a_search_in_rounds(home, capsys):
     }
 
 
+def test_ways_of_searching_are_compared(home, capsys):
+    """Under two limits; the second time, nothing is distilled or chosen again."""
+    settings = search("under=[{params: 2500}, {flops: 100000}]", "baselines=[nwot]", "pool=6",
+                      "images=8", "name=ways", "dataset=bars")  # fmt: skip
+    words = ("compare", *settings[1:3], *settings[5:], "--json")
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    found = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert [line["way"] for line in found] == ["predictor", "random", "nwot", "search by KD"]
+    assert all(0 <= line["mean"] <= 1 and line["kd_seconds"] > 0 for line in found)
+    store = open_store("store")
+    there = store.list("runs") + store.list("comparisons")
+    assert len([path for path in there if path.startswith("comparisons")]) == 4
+    assert run(*words) == 0
+    again = capsys.readouterr().out
+    assert [line for line in again.splitlines() if line.startswith("{")] == [
+        json.dumps(line) for line in found
+    ]
+    assert store.list("runs") + store.list("comparisons") == there
+    assert run(*words, "-s", "baselines=[nwott]") == 2
+    assert "no zero-cost score 'nwott'" in capsys.readouterr().err
+
+
 def test_a_lost_batch_is_scored_again(home):
     """A hole in the numbers, left by a batch that failed, is no batch that is there."""
     store = open_store("store")
