@@ -6,9 +6,9 @@ from dass_ray.actors.session import ray_session
 from .. import make_task
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster():
-    """One Ray for all modules of this folder that need one in their own process."""
+    """One Ray for those modules of this folder that need one in their own process."""
     with ray_session():
         yield ray
 
