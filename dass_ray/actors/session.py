@@ -31,7 +31,8 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
     address: of a cluster; None starts a Ray on this machine, or joins the job's own cluster inside
     `ray job submit`. Nothing is done where this process is connected already.
     cpus: of a Ray that is started here; None is all of the machine's.
-    UserError where no cluster answers at the address, or its head does not answer any more.
+    UserError where Ray does not start, no cluster answers at the address, or its head does not
+    answer any more.
     """
     if ray.is_initialized():
         yield
@@ -55,6 +56,14 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
         )
     except (ConnectionError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {where!r}: {error}".splitlines()[0]) from None
+    except Exception as error:  # Ray raises bare ones where its processes do not start in 30 s
+        if where != "local":
+            raise
+        why = f"{error}".splitlines()[0]
+        raise UserError(
+            f"Ray did not start on this machine ({why}): see that it has free memory and disk, and "
+            "is not overloaded, then try again"
+        ) from error
     _hear_of_sigterm()
     try:
         with Heartbeat() as head:

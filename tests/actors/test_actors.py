@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -125,6 +127,20 @@ def test_demand_and_slots_follow_the_cluster():
 def test_an_address_where_nothing_listens(address):
     with pytest.raises(UserError, match=r"^no Ray cluster answers at '.*check --address"):
         _check(address)
+
+
+def test_a_ray_that_does_not_start_is_told_in_one_line(tmp_path):
+    """Its sockets want short paths."""
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    code = "from dass_ray.actors.session import ray_session\nwith ray_session(cpus=1): pass"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"RAY_TMPDIR": str(deep)},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("dass_ray.errors.UserError: Ray did not start on this machine (")
+    assert said.endswith("then try again")
 
 
 def test_a_second_session_joins_the_first():
