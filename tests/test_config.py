@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dass_ray.config import (
     CollectConfig,
+    CompareConfig,
     EvaluateConfig,
     MetaTrainConfig,
     SearchConfig,
@@ -234,7 +235,10 @@ def test_a_teacher_as_a_meta_dataset():
 
 @pytest.mark.parametrize("file", sorted(os.listdir(CONFIGS)))
 def test_the_configs_of_the_repository(file):
-    kinds = {"collect": CollectConfig, "meta_train": MetaTrainConfig, "evaluate": EvaluateConfig}
+    kinds = {
+        "collect": CollectConfig, "compare": CompareConfig, "evaluate": EvaluateConfig,
+        "meta_train": MetaTrainConfig,
+    }  # fmt: skip
     kind = next((kind for word, kind in kinds.items() if word in file), SearchConfig)
     assert isinstance(load(kind, CONFIGS / file), kind)
 
