@@ -82,7 +82,7 @@ def test_tasks_share_a_part_of_their_students(sampling):
 
 
 def test_students_over_widths_are_those_of_version_0_1():
-    """The shipped predictor learned from these, by configs/micro_collect.yaml."""
+    """The predictor of version 0.1 learned from these."""
     settings = CollectConfig(datasets=("textures:0",), students=48, common=0.25, sampling="widths")
     found = plan.students(settings, "textures-0")
     assert [str(found[i]) for i in (0, 11, 12, 47)] == [
