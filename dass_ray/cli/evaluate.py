@@ -1,6 +1,8 @@
-"""`dass-ray evaluate`."""
+"""`dass-ray evaluate` and `pool`."""
 
+import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ from rich.console import Console
 
 from dass_ray.cli.options import ConfigFile, Settings, StoreUri, configured
 from dass_ray.cli.progress import Bars
+from dass_ray.cli.tables import table
 from dass_ray.config import EvaluateConfig
 from dass_ray.errors import UserError
 from dass_ray.store import open_store
@@ -57,3 +60,46 @@ def evaluate(
 
         evaluation_files.write(found, settled, out)
         console.print(f"written: {out}/evaluation.html, .md, .parquet and .yaml", highlight=False)
+
+
+def pool(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders that `dass-ray evaluate --out` wrote.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a method.")] = False,
+) -> None:
+    """One table of several evaluations, as of predictors that each left out other data sets.
+
+    Means over all data sets; 95% intervals by resampling data sets; `ahead` is how far our
+    predictor's Spearman is above the method's on the same tasks, and on how many data sets.
+    """
+    from dass_ray.evaluation.pooled import pool  # noqa: PLC0415 - pyarrow takes a while
+
+    found, console = pool(folders), Console()
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(asdict(one)))
+        return
+    shown = table(
+        "method", "Spearman (95%)", "strata", "regret", "ahead (95%)", "won", folded="method"
+    )
+    for one in found:
+        shown.add_row(
+            one.method, _span(one.spearman, one.low, one.high), _number(one.strata),
+            "" if one.regret is None else f"{100 * one.regret:.2f}",
+            _span(one.ahead, one.ahead_low, one.ahead_high), f"{one.won}/{one.datasets}",
+        )  # fmt: skip
+    console.print(shown)
+    console.print(
+        f"{found[0].tasks} tasks; strata: Spearman among students of similar size; regret: of the "
+        "first ones (`top` of the evaluation), in points of accuracy",
+        highlight=False,
+    )
+
+
+def _span(value: float, low: float, high: float) -> str:
+    return f"{value:z.2f} ({low:z.2f} to {high:z.2f})"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:z.2f}"

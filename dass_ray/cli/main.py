@@ -45,9 +45,9 @@ app.add_typer(data.app, name="data")
 app.add_typer(teacher.app, name="teacher")
 app.add_typer(latency.app, name="latency")
 for command in (
-    collect.collect, predictor.meta_train, evaluate.evaluate, search.search, search.report,
-    export.export, compare.compare, replay.record, replay.replay, runs.runs, status.status,
-    compact.compact, config.config,
+    collect.collect, predictor.meta_train, evaluate.evaluate, evaluate.pool, search.search,
+    search.report, export.export, compare.compare, replay.record, replay.replay, runs.runs,
+    status.status, compact.compact, config.config,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})(
