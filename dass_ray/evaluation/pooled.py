@@ -59,7 +59,7 @@ def pool(folders: Sequence[Path]) -> list[Pooled]:
         rows = [row for row in _read(folder) if row["task"]]  # the mean over tasks has no name
         for row in rows:
             by_method[row["method"]][row["task"]] = row
-        for task in {row["task"] for row in rows}:
+        for task in sorted({row["task"] for row in rows}):
             if task in seen:
                 raise UserError(f"{task} is in {seen[task]} and in {folder}: pool it once")
             seen[task] = folder
