@@ -402,7 +402,9 @@ def test_of_several_teachers_a_student_is_chosen_with_its_own():
     for choice, (spec, name) in zip(world.chosen, chosen, strict=True):
         predicted = scored(TINY.pack([spec]), (), name).predicted[0]
         assert choice.predicted == pytest.approx(predicted)
-        assert choice.keys == tuple(run.key for run in rounds.verify.runs(world.card, spec, name))
+        assert choice.keys == tuple(
+            run.key for run in rounds.verify.runs(world.card, choice.spec, name)
+        )
     assert world.distilled == [key for choice in world.chosen for key in choice.keys]
 
 
