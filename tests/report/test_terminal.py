@@ -26,7 +26,7 @@ def test_students_in_order_above_their_teacher(report):
 
 
 def test_tells_the_teacher_of_every_student(two_teachers):
-    text = printed(terminal.table(two_teachers), width=80)
+    text = printed(terminal.table(two_teachers), width=90)
     rows = [line.split() for line in text.splitlines() if "%" in line]
     assert [row[:2] for row in rows[:3]] == [["top", "2"], ["top", "1"], ["random", "1"]]
     assert [row[:3] for row in rows[3:]] == [

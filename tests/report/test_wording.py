@@ -72,6 +72,7 @@ def test_sizes_by_hand(report):
 
 def test_where_students_start(report):
     assert wording.start(report, report.teacher) == "Students start from their teacher."
+    assert wording.of_teachers(report) == []
     card = report.card.model_copy(update={"teacher": make.foreign(report.card.teacher)})
     (teacher,) = teachers(card)
     assert wording.start(report, teacher) == (
@@ -85,7 +86,7 @@ def test_where_students_start(report):
     )
 
 
-def test_which_student_from_which_of_several_teachers(two_teachers, report):
+def test_which_student_from_which_of_several_teachers(two_teachers):
     assert "its teacher, teacher 2 (t2), reaches 88.0%" in wording.headline(two_teachers)
     assert wording.start(two_teachers, two_teachers.teacher).startswith(
         "Teacher 2 (t2) is transformers:resnet. Students start from its proxy"
@@ -94,7 +95,6 @@ def test_which_student_from_which_of_several_teachers(two_teachers, report):
         "On the test split students average: from teacher 1 70.0% (1 top) and 60.0% (1 random); "
         "from teacher 2 80.0% (1 top)."
     ]
-    assert wording.of_teachers(report) == []
 
 
 def test_correlation(report):
