@@ -40,6 +40,20 @@ def test_defaults():
     assert config.limits == Limits()
 
 
+def test_several_teachers():
+    assert search("teachers=[t1, t2]").teachers == ("t1", "t2")
+    assert "teachers" not in search().model_dump()  # so that searches keep their identities
+    for settings, message in (
+        (["teachers=[t1, t2, t1]"], "the teacher 't1' is named twice"),
+        (["teachers=[t1]", "teacher_id=t1"], "teacher_id and teachers are both set"),
+        (["teachers=t1"], r"teachers: write a list, as in \[t1\]$"),
+    ):
+        with pytest.raises(UserError, match=message):
+            search(*settings)
+    with pytest.raises(UserError, match="set teacher_id, not teachers"):
+        load(CompareConfig, None, ["dataset=digits", "under=[{params: 9}]", "teachers=[t1, t2]"])
+
+
 def test_a_file_and_settings_on_top(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("dataset: digits\nkd: {epochs: 3}\nlimits: {params: 1000}\ncandidates: 10\n")
