@@ -39,6 +39,8 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"{key!r} is missing: write it in the config, or --set {key}=VALUE"
     if error["type"] == "tuple_type":
         return f"{'.'.join(path)}: write a list, as in [{error['input']}]"
+    if error["type"] == "value_error" and not path:  # several keys, which the message names
+        return error["msg"].removeprefix("Value error, ")
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(path) or 'the whole'}: {error['msg']} (got {error['input']!r})"
     known = _fields_at(model, path[:-1])
