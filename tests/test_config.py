@@ -50,7 +50,7 @@ def test_several_teachers():
     ):
         with pytest.raises(UserError, match=message):
             search(*settings)
-    with pytest.raises(UserError, match="^the settings: ways are compared on one"):
+    with pytest.raises(UserError, match=r"^the settings: ways are compared on one"):
         load(CompareConfig, None, ["dataset=digits", "under=[{params: 9}]", "teachers=[t1, t2]"])
 
 
