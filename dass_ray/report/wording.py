@@ -97,11 +97,18 @@ def start(report: SearchReport, teacher: Teacher) -> str:
 
 
 def smaller(report: SearchReport, student: Student) -> str:
-    """How much smaller than the teacher a student is."""
+    """How much smaller than its teacher a student is, or how much larger."""
     teacher = report.teacher_of(student)
-    params = factor(teacher.params, student.choice.params)
-    flops = factor(teacher.flops, student.choice.flops)
-    return f"{params} fewer parameters and {flops} fewer FLOPs"
+    params = against(teacher.params, student.choice.params)
+    flops = against(teacher.flops, student.choice.flops)
+    return f"{params} parameters and {flops} FLOPs"
+
+
+def against(teacher: float, student: float) -> str:
+    """`5.8× fewer` than the teacher has, or `1.2× more`."""
+    if student > teacher:
+        return f"{factor(student, teacher)} more"
+    return f"{factor(teacher, student)} fewer"
 
 
 def progress(report: SearchReport) -> str:

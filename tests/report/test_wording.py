@@ -70,6 +70,11 @@ def test_sizes_by_hand(report):
     assert wording.sizes(report).startswith(said)
 
 
+def test_a_student_may_be_larger_than_its_teacher():
+    assert wording.against(580, 100) == "5.8× fewer"
+    assert wording.against(100, 270) == "2.7× more"
+
+
 def test_where_students_start(report):
     assert wording.start(report, report.teacher) == "Students start from their teacher."
     assert wording.of_teachers(report) == []
