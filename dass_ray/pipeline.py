@@ -85,7 +85,10 @@ def _fitting(card: TeacherCard, config: SearchConfig, data: DatasetCard) -> Teac
             f"{data.name!r} with {len(data.classes)}: choose one from `dass-ray teacher list`"
         )
     if card.space != config.space:
-        raise UserError(f"teacher {card.id} is of the space {card.space.name!r}: set space to it")
+        raise UserError(
+            f"teacher {card.id} is of the space {card.space.name!r}, not {config.space.name!r}: "
+            "set space to its own, or choose one from `dass-ray teacher list`"
+        )
     if card.near_chance:
         raise UserError(advice(card))
     return card
