@@ -163,6 +163,17 @@ class SearchConfig(TeacherConfig):
     """Seed of the sampler."""
     verify: VerifyConfig = VerifyConfig()
     """Which students are really distilled."""
+    teachers: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    """Several teachers of the store, instead of teacher_id: which one to distil a student from is
+    chosen with the student."""
+
+    @model_validator(mode="after")
+    def _names_its_teachers_once(self) -> Self:
+        if self.teachers and self.teacher_id is not None:
+            raise ValueError("teacher_id and teachers are both set: leave one of them away")
+        if twice := [name for name in self.teachers if self.teachers.count(name) > 1]:
+            raise ValueError(f"the teacher {twice[0]!r} is named twice: name each once")
+        return self
 
     @model_validator(mode="after")
     def _has_what_it_optimises(self) -> Self:
@@ -187,6 +198,12 @@ class CompareConfig(SearchConfig):
     """Random students within the limits that a baseline chooses from."""
     images: int = Field(default=64, ge=2)
     """Training images that a zero-cost score looks at."""
+
+    @model_validator(mode="after")
+    def _of_one_teacher(self) -> Self:
+        if self.teachers:
+            raise ValueError("ways are compared on one teacher: set teacher_id, not teachers")
+        return self
 
 
 class CollectConfig(StoreConfig):

@@ -37,8 +37,13 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
     if error["type"] == "missing":
         key = ".".join(path)
         return f"{key!r} is missing: write it in the config, or --set {key}=VALUE"
+    if error["type"] == "tuple_type":
+        return f"{'.'.join(path)}: write a list, as in [{error['input']}]"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error" and not path:  # several keys, which the message names
+        return message
     if error["type"] != "extra_forbidden":
-        return f"{'.'.join(path) or 'the whole'}: {error['msg']} (got {error['input']!r})"
+        return f"{'.'.join(path) or 'the whole'}: {message} (got {error['input']!r})"
     known = _fields_at(model, path[:-1])
     near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
     advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

@@ -4,6 +4,7 @@ Every stage first looks at what the store has, so the same call goes on where it
 """
 
 import time
+from collections.abc import Sequence
 
 from dass_ray import __version__, latencies, searches
 from dass_ray.actors import scorer
@@ -38,14 +39,15 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     data = resolve(store, config.dataset).card
     costs = _costs(store, config, len(data.classes))
     config.limits.check(costs)
+    named = _named_teachers(store, config, data)
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
     watcher.phase("starting Ray", 1)
     with ray_session(config.address):
         watcher.step(1, "")
         scorer.count(config.resources, 1)
         with clock.phase("teacher"):
-            teacher = _teacher(store, config, data, watcher)
-        card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")
+            teachers = named or train_teachers(CollectConfig.of_teacher(config), watcher)
+        card = _card(store, config, teachers, f"{predictor.name} {predictor.fingerprint[:12]}")
         Rounds(store, config, card, costs, watcher, clock).run()
     searches.write_finished(
         store, card.id, Finished(finished_at=time.time(), seconds=clock.seconds)
@@ -62,27 +64,37 @@ def _costs(store: Store, config: SearchConfig, classes: int) -> Costs:
     return Costs(config.space, classes, table)
 
 
-def _teacher(
-    store: Store, config: SearchConfig, data: DatasetCard, watcher: Watcher
-) -> TeacherCard:
-    """The teacher that the config names, or the one that its recipe makes."""
-    if config.teacher_id is None:
-        (card,) = train_teachers(CollectConfig.of_teacher(config), watcher)
-        return card
-    card = known_card(store, config.teacher_id)
+def _named_teachers(store: Store, config: SearchConfig, data: DatasetCard) -> list[TeacherCard]:
+    """The teachers that the config names; none where its recipe makes the only one."""
+    names = config.teachers or ((config.teacher_id,) if config.teacher_id else ())
+    cards = [_fitting(known_card(store, name), config, data) for name in names]
+    known: dict[str, str] = {}
+    for card in cards:
+        if (twin := known.setdefault(card.fingerprint, card.id)) != card.id:
+            raise UserError(
+                f"the teachers {twin} and {card.id} have the same weights: leave one of them away"
+            )
+    return cards
+
+
+def _fitting(card: TeacherCard, config: SearchConfig, data: DatasetCard) -> TeacherCard:
+    """A teacher that students of the search can learn from; UserError otherwise."""
     if card.dataset_fingerprint != data.fingerprint:
         raise UserError(
             f"teacher {card.id} knows {card.dataset!r} with {len(card.classes)} classes, not "
             f"{data.name!r} with {len(data.classes)}: choose one from `dass-ray teacher list`"
         )
     if card.space != config.space:
-        raise UserError(f"teacher {card.id} is of the space {card.space.name!r}: set space to it")
+        raise UserError(
+            f"teacher {card.id} is of the space {card.space.name!r}, not {config.space.name!r}: "
+            "set space to its own, or choose one from `dass-ray teacher list`"
+        )
     if card.near_chance:
         raise UserError(advice(card))
     return card
 
 
-def identity(config: SearchConfig, teacher: TeacherCard, predictor: str) -> str:
+def identity(config: SearchConfig, teachers: Sequence[TeacherCard], predictor: str) -> str:
     """The search's name, or its data set and a hash of all that decides its result but its budget.
 
     So a search goes on where its budget is raised.
@@ -92,7 +104,7 @@ def identity(config: SearchConfig, teacher: TeacherCard, predictor: str) -> str:
     decides = _apart_from_budget(config).model_dump(
         mode="json", exclude=ELSEWHERE | BY_TEACHER | {"name"}
     )
-    hashed = content_hash(decides, teacher.fingerprint, predictor)
+    hashed = content_hash(decides, *(card.fingerprint for card in teachers), predictor)
     return f"{config.dataset.replace(':', '-')}-{hashed[:8]}"
 
 
@@ -100,20 +112,23 @@ def _apart_from_budget(config: SearchConfig) -> SearchConfig:
     return Budget(candidates=1, top=1, rounds=1).within(config)
 
 
-def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: str) -> SearchCard:
+def _card(
+    store: Store, config: SearchConfig, teachers: Sequence[TeacherCard], predictor: str
+) -> SearchCard:
     new = SearchCard(
-        id=identity(config, teacher, predictor),
+        id=identity(config, teachers, predictor),
         config=config,
-        teacher=teacher,
+        teacher=teachers[0],
         predictor=predictor,
         started_at=time.time(),
         code_version=__version__,
+        others=tuple(teachers[1:]),
     )
     searches.write_object(store, new, f"searches/{new.id}/card.json")
     there = searches.card(store, new.id)
     if (
         _decides(there.config) != _decides(config)
-        or there.teacher.fingerprint != teacher.fingerprint
+        or _fingerprints(there) != _fingerprints(new)
         or there.predictor != predictor
     ):
         raise UserError(
@@ -121,6 +136,10 @@ def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: s
             "choose another name"
         )
     return searches.extend(store, there, Budget.of(config))
+
+
+def _fingerprints(card: SearchCard) -> list[str]:
+    return [teacher.fingerprint for teacher in card.teachers]
 
 
 def _decides(config: SearchConfig) -> dict[str, object]:

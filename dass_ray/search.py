@@ -22,7 +22,7 @@ from ray.tune.search import Searcher
 from dass_ray import searches
 from dass_ray.actors import metrics
 from dass_ray.actors.nodes import cause
-from dass_ray.actors.scorer import TRIAL_CPUS, Support
+from dass_ray.actors.scorer import TRIAL_CPUS, Supports
 from dass_ray.errors import UserError
 from dass_ray.explore.archive import Candidates, keys
 from dass_ray.explore.study import Explorer
@@ -52,7 +52,7 @@ class Stage:
 
     number: int
     candidates: int
-    support: Support
+    supports: Supports
 
 
 @dataclass
@@ -79,7 +79,7 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self.card, self.store, self.costs, self.stage = card, store, costs, stage
         self.on_batch, self.space = on_batch, card.config.space
         self.explorer = Explorer(card.config, costs)
-        self.memory: dict[bytes, tuple[float, float]] = {}
+        self.memory: dict[bytes, tuple[float, ...]] = {}  # as `score_batch` reports them
         self.open: dict[str, _Open] = {}
         self.asked = self.told = 0
         self.seconds = {"proposing": 0.0, "telling": 0.0}
@@ -138,8 +138,9 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self.memory |= zip(
             [names[i] for i in batch.new], zip(*result["scored"], strict=True), strict=True
         )
-        pairs = np.array([self.memory[name] for name in names]).reshape(-1, 2)
-        scored = Candidates(batch.specs, pairs[:, 0], pairs[:, 1], self.costs(batch.specs))
+        values = np.array([self.memory[name] for name in names])
+        values = values.reshape(len(names), len(self.card.teachers), 2)
+        scored = Candidates.scored(batch.specs, values, self.costs(batch.specs))
         self.explorer.tell(batch.trials, scored)
         rows = to_table(self.space, scored, self.card.config.limits, self.stage.number)
         try:
@@ -160,8 +161,8 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         metrics.store_retries()
 
     def _remember(self, scored: Candidates) -> None:
-        pairs = zip(scored.predicted.tolist(), scored.uncertainty.tolist(), strict=True)
-        self.memory |= zip(keys(scored.specs), pairs, strict=True)
+        values = map(tuple, scored.values.reshape(len(scored), -1).tolist())
+        self.memory |= zip(keys(scored.specs), values, strict=True)
         within = scored.predicted[self.card.config.limits.met(scored.cost)]
         self.best = max(self.best, float(within.max(initial=float("-inf"))))
 
@@ -176,14 +177,19 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         """Nothing to restore: a new searcher reads the store."""
 
 
-def score_batch(config: dict[str, Any], scorers: list[Any], space: Space, support: Support) -> None:
-    """One Tune trial: scores the specs of a batch on one of the scorer actors."""
+def score_batch(
+    config: dict[str, Any], scorers: list[Any], space: Space, supports: Supports
+) -> None:
+    """One Tune trial: scores the specs of a batch on one of the scorer actors.
+
+    Reports two columns for each teacher: predictions and their standard deviations.
+    """
     specs = [Spec.parse(text) for text in config["specs"]]
-    columns: list[list[float]] = [[], []]
+    scored: tuple[Scored, ...] = ()
     if specs:
         scorer = scorers[config["number"] % len(scorers)]
-        scored: Scored = ray.get(scorer.score.remote(space.pack(specs), support))
-        columns = [scored.predicted.tolist(), scored.uncertainty.tolist()]
+        scored = ray.get(scorer.score.remote(space.pack(specs), supports))
+    columns = [column.tolist() for one in scored for column in (one.predicted, one.uncertainty)]
     tune.report({"scored": columns})
 
 
@@ -219,7 +225,7 @@ def explore(
 def _tune(searcher: BatchSearcher, scorers: list[Any]) -> Exception | None:
     """Scores what is missing; the error of a batch that has none, since Tune gives up on it."""
     trainable = tune.with_parameters(
-        score_batch, scorers=scorers, space=searcher.space, support=searcher.stage.support
+        score_batch, scorers=scorers, space=searcher.space, supports=searcher.stage.supports
     )
     with tempfile.TemporaryDirectory(prefix="dass-ray-tune-") as folder:
         tuner = tune.Tuner(

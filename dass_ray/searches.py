@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
@@ -31,7 +32,7 @@ READERS = 16
 BATCH_SCHEMA = pa.schema(
     [
         ("spec", pa.string()),
-        ("predicted", pa.float64()),
+        ("predicted", pa.float64()),  # from the best teacher, where there are several
         ("uncertainty", pa.float64()),  # standard deviation, in units of accuracy
         ("params", pa.int64()),
         ("flops", pa.int64()),
@@ -40,6 +41,9 @@ BATCH_SCHEMA = pa.schema(
         ("round", pa.int64()),  # whose predictor scored it, from 1
     ]
 )
+BY_TEACHER = pa.schema(  # what is added where a search has several, in the order of its card
+    [("predicted_by", pa.list_(pa.float64())), ("uncertainty_by", pa.list_(pa.float64()))]
+)
 
 
 class SearchCard(Frozen):
@@ -47,11 +51,26 @@ class SearchCard(Frozen):
 
     id: str
     config: SearchConfig
-    teacher: TeacherCard
+    teacher: TeacherCard  # the first one
     predictor: str  # name and fingerprint
     started_at: float  # s since 1970
     code_version: str
     schema_version: int = SCHEMA_VERSION
+    others: tuple[TeacherCard, ...] = Field(default=(), exclude_if=lambda cards: not cards)
+
+    @property
+    def teachers(self) -> tuple[TeacherCard, ...]:
+        """All teachers, in the order of the configuration."""
+        return (self.teacher, *self.others)
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        """The teachers as a Choice names them: by their identities; a single one by None."""
+        return tuple(card.id for card in self.teachers) if self.others else (None,)
+
+    def named(self, name: str | None) -> TeacherCard:
+        """The teacher that a Choice names."""
+        return self.teachers[self.names.index(name)]
 
 
 class Choice(Frozen):
@@ -66,6 +85,8 @@ class Choice(Frozen):
     flops: int
     latency: float | None = None  # ms
     keys: tuple[str, ...]  # of its runs, one for each seed
+    teacher: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Whom it is distilled from; None: the search's only teacher."""
 
 
 class Round(Frozen):
@@ -76,9 +97,15 @@ class Round(Frozen):
 
 
 class Learned(Frozen):
-    """Verified students of the task, each with its validation accuracy in [0, 1]."""
+    """Verified students of the task, each with its validation accuracy in [0, 1].
+
+    others: the same for each teacher but the first.
+    """
 
     students: tuple[tuple[str, float], ...]
+    others: tuple[tuple[tuple[str, float], ...], ...] = Field(
+        default=(), exclude_if=lambda more: not more
+    )
 
 
 class Budget(Frozen):
@@ -209,13 +236,14 @@ def _end(store: Store, search: str) -> str:
 
 
 def write_batch(store: Store, search: str, number: int, rows: pa.Table) -> bool:
-    """Commits the candidates of one batch, of BATCH_SCHEMA."""
+    """Commits the candidates of one batch, of BATCH_SCHEMA and, with teachers, BY_TEACHER."""
     return store.put(f"searches/{search}/batches/{number:06d}.parquet", _parquet(rows))
 
 
 def _parquet(rows: pa.Table) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(rows.cast(BATCH_SCHEMA), buffer, compression="zstd")
+    more = BY_TEACHER if BY_TEACHER.names[0] in rows.column_names else ()
+    pq.write_table(rows.cast(pa.schema([*BATCH_SCHEMA, *more])), buffer, compression="zstd")
     return buffer.getvalue()
 
 

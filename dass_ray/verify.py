@@ -7,13 +7,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from dass_ray.actors.scorer import Support
+from dass_ray.actors.scorer import Support, Supports
 from dass_ray.config import Choosing, Objective, SearchConfig
 from dass_ray.explore.archive import Candidates
 from dass_ray.explore.front import is_front, order
 from dass_ray.ledger.scan import Condition
 from dass_ray.limits import Costs, sample_within
-from dass_ray.records import Run
+from dass_ray.recipe import KDRecipe
+from dass_ray.records import Run, TeacherCard
 from dass_ray.searches import Choice, Role, Round, SearchCard
 from dass_ray.space import Space, Spec
 
@@ -103,12 +104,12 @@ def drawn_at_random(config: SearchConfig, costs: Costs, taken: Sequence[Spec]) -
     return [spec for spec in drawn if spec not in taken][:n]
 
 
-def of_task(card: SearchCard) -> list[Condition]:
-    """What tells the finished runs of a search's task and recipe, whoever made them."""
+def of_task(teacher: TeacherCard, recipe: KDRecipe) -> list[Condition]:
+    """What tells the finished runs of a task and recipe, whoever made them."""
     return [
-        ("teacher_fingerprint", "==", card.teacher.fingerprint),
-        ("dataset_fingerprint", "==", card.teacher.dataset_fingerprint),
-        ("recipe", "==", card.config.kd.model_dump_json()),
+        ("teacher_fingerprint", "==", teacher.fingerprint),
+        ("dataset_fingerprint", "==", teacher.dataset_fingerprint),
+        ("recipe", "==", recipe.model_dump_json()),
         ("status", "==", "ok"),
     ]
 
@@ -120,18 +121,23 @@ def known(runs: pa.Table) -> Support:
     return tuple(zip(specs, means["validation_mean"].to_pylist(), strict=True))
 
 
-def runs(card: SearchCard, spec: str) -> list[Run]:
-    """The KD runs that verify one student: one for each seed."""
+def runs(card: SearchCard, spec: str, teacher: str | None = None) -> list[Run]:
+    """The KD runs that verify one student: one for each seed; teacher: as a Choice names it."""
     return [
-        Run(teacher=card.teacher, spec=spec, recipe=card.config.kd, seed=seed)
+        Run(teacher=card.named(teacher), spec=spec, recipe=card.config.kd, seed=seed)
         for seed in card.config.verify.seeds
     ]
 
 
-def choices(card: SearchCard, number: int, role: Role, some: Candidates) -> list[Choice]:
-    """The records of students that a round distils, by its number from 1."""
+def choices(
+    card: SearchCard, number: int, role: Role, some: Candidates, teachers: NDArray[np.int64]
+) -> list[Choice]:
+    """The records of students that a round distils, by its number from 1.
+
+    teachers: the number [N] of the one that each is distilled from, in the card's order.
+    """
     specs = [str(spec) for spec in card.config.space.unpack(some.specs)]
-    latency = some.cost.latency
+    latency, names = some.cost.latency, [card.names[number] for number in teachers]
     return [
         Choice(
             spec=spec,
@@ -142,13 +148,25 @@ def choices(card: SearchCard, number: int, role: Role, some: Candidates) -> list
             params=some.cost.params[i],
             flops=some.cost.flops[i],
             latency=None if latency is None else latency[i],
-            keys=tuple(run.key for run in runs(card, spec)),
+            keys=tuple(run.key for run in runs(card, spec, names[i])),
+            teacher=names[i],
         )
         for i, spec in enumerate(specs)
     ]
 
 
-def best_reached(rounds: Sequence[Round], support: Support) -> float | None:
-    """The best validation accuracy of a student that was chosen in a round; None without one."""
-    chosen = {choice.spec for one in rounds for choice in one.students}
-    return max((reached for spec, reached in support if str(spec) in chosen), default=None)
+def best_reached(
+    rounds: Sequence[Round], names: Sequence[str | None], supports: Supports
+) -> float | None:
+    """The best validation accuracy of a student that was chosen in a round; None without one.
+
+    names: of the teachers of `supports`, as a Choice has them.
+    """
+    chosen = {(choice.spec, choice.teacher) for one in rounds for choice in one.students}
+    known = [
+        reached
+        for name, support in zip(names, supports, strict=True)
+        for spec, reached in support
+        if (str(spec), name) in chosen
+    ]
+    return max(known, default=None)

@@ -49,6 +49,7 @@ def test_is_frozen_and_hashable():
         ({"inner": {"epochs": "many"}}, "inner.epochs: Input should be a valid integer"),
         ({"inner": {"epochs": "many"}}, "(got 'many')"),
         ({"sizes": [1, "x"]}, "sizes.1: Input should be a valid integer"),
+        ({"sizes": "3,4"}, "sizes: write a list, as in [3,4]"),
         ([1], "the whole: "),
     ],
 )

@@ -214,6 +214,41 @@ def test_a_search_in_rounds(home, capsys):
     }
 
 
+def test_a_search_with_two_teachers(home, capsys):
+    """Every choice names its teacher, and so do report and export; lost, all comes back."""
+    assert run("teacher", "train", "-c", "task.yaml", "-d", "bars", "-s", "teacher_seed=1") == 0
+    store = open_store("store")
+    ids = [card.id for card in list_teachers(store) if card.dataset == "bars"]
+    assert len(ids) == 2
+    words = search("name=two", f"teachers=[{', '.join(ids)}]", "candidates=24", "verify.rounds=2")
+    capsys.readouterr()
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    best = re.search(r"Best student (\S+), distilled from teacher \d \((\w+)\)", out)
+    chosen = searches.choices(store, "two")
+    rows = ledger.rows_of(store, [key for choice in chosen for key in choice.keys])
+    told = [(rows[choice.keys[0]].spec, rows[choice.keys[0]].teacher) for choice in chosen]
+    assert told == [(choice.spec, choice.teacher) for choice in chosen]
+    assert [choice.teacher for choice in chosen if choice.role == "random"] == ids
+    assert best.groups() in told
+    before = {path: store.get(path) for path in store.list("searches/two")}
+    for path in ("finished/000000.json", "rounds/000002.json", "batches/000001.parquet"):
+        store.delete(f"searches/two/{path}")
+    runs = store.list("runs")
+    assert run(*words) == 0
+    after = {path: store.get(path) for path in store.list("searches/two")}
+    assert after.keys() == before.keys()
+    assert after["searches/two/rounds/000001.json"] == before["searches/two/rounds/000001.json"]
+    assert set(runs) <= set(store.list("runs"))
+
+    other = next(name for name in ids if name != best[2])
+    assert run("export", "two", "--teacher", other, "--no-onnx", "--out", "other") == 0
+    card = json.loads((home / "other" / "card.json").read_text())
+    assert (card["spec"], card["teacher"]) in told
+    assert card["teacher"] == other
+    assert card["commands"][-1] == f"dass-ray export --spec {card['spec']} --teacher {other}"
+
+
 def test_ways_of_searching_are_compared(home, capsys):
     """Under two limits; the second time, nothing is distilled or chosen again."""
     settings = search("under=[{params: 2500}, {flops: 100000}]", "baselines=[nwot]", "pool=6",
@@ -296,6 +331,19 @@ BAD = {
     "teacher of other data": (
         ("search", "-c", "task.yaml", "-d", "dots", "-s", "predictor=small", "-s",
          "teacher_id=BARS"), "knows 'bars' with 3",
+    ),
+    "no such teacher of several": ((*search("teachers=[abc, BARS]"),), "no teacher 'abc'"),
+    "the same teacher twice": ((*search("teachers=[BARS, BARS]"),), "is named twice"),
+    "a teacher and several": (
+        (*search("teachers=[BARS]", "teacher_id=BARS"),), "teacher_id and teachers are both set",
+    ),
+    "teachers are no list": ((*search("teachers=BARS"),), "write a list, as in ["),
+    "several teachers compared": (
+        ("compare", "-s", "dataset=bars", "-s", "under=[{params: 9}]", "-s", "teachers=[a, b]"),
+        "set teacher_id, not teachers",
+    ),
+    "no such teacher of a search": (
+        ("export", "mine", "--teacher", "abc"), "the search 'mine' has no teacher 'abc'",
     ),
     "nothing given": (("search",), "'dataset' is missing: write it in the config"),
     "missing source": (("data", "import", "x", "nothing"), "nothing; check the path"),

@@ -22,6 +22,7 @@ from dass_ray.watch import Clock
 from .make import CLASSES, KD, TINY, Fragile, Memory, row, specs, teacher_card
 
 LIMITS = Limits(params=2500)
+BOTH = "t1", "t2"  # teachers
 POOL = list(dict.fromkeys(specs(TINY, 30)))  # candidates, some beyond the limits
 BATCH = 4
 
@@ -30,15 +31,18 @@ def params(spec):
     return int(cost(TINY, TINY.pack([spec]), len(CLASSES)).params[0])
 
 
-def truth(spec):
+def truth(spec, teacher="t1"):
     """What a student reaches: the smaller the better, against all that is believed of students."""
-    return 0.9 - params(spec) / 10_000
+    return 0.9 - params(spec) / 10_000 - (teacher == "t2") / 50
 
 
-def scored(packed, support=()):
-    """Larger students are better, unless at least two verified ones say otherwise."""
+def scored(packed, support=(), teacher="t1"):
+    """Larger students are better, unless at least two verified ones say otherwise.
+
+    From t2 the smaller ones are, and its best are as good as the best from t1.
+    """
     costs = cost(TINY, packed, len(CLASSES))
-    line = [1e-4, 0.5]
+    line = [1e-4, 0.5] if teacher == "t1" else [-1e-4, 0.835]
     if len(support) > 1:
         line = np.polyfit([params(spec) for spec, _ in support], [a for _, a in support], 1)
     return Scored(
@@ -49,25 +53,32 @@ def scored(packed, support=()):
 class World:
     """A search, and what happens outside of its loop. Candidates come from a list."""
 
-    def __init__(self, store=None, scorers=2, bad=(), pool=POOL, **verify):
+    def __init__(self, store=None, scorers=2, bad=(), pool=POOL, teachers=(), **verify):
         self.store, self.pool = store or Memory(), pool
         config = SearchConfig(
             dataset="tinges", space=TINY, kd=KD, limits=LIMITS, batch=BATCH, candidates=len(pool),
-            verify={"top": 5, "random": 2, **verify},
+            verify={"top": 5, "random": 2, **verify}, teachers=teachers,
         )  # fmt: skip
+        others = [teacher_card(id=name, fingerprint=name * 32) for name in teachers[1:]]
         self.card = SearchCard(
             id="mine", config=config, teacher=teacher_card(), predictor="p", started_at=0.0,
-            code_version="0.1.0",
+            code_version="0.1.0", others=others,
         )  # fmt: skip
         self.scorers, self.bad = scorers, bad
         self.open, self.asked, self.distilled, self.told, self.stages = False, [], [], [], []
 
+    def scored(self, packed, supports):
+        names = [card.id for card in self.card.teachers]
+        return tuple(
+            scored(packed, support, name) for name, support in zip(names, supports, strict=True)
+        )
+
     @contextmanager
     def started(self, *_):
-        def score(packed, support=()):
+        def score(packed, supports):
             assert self.open
-            self.asked.append((TINY.unpack(packed), support))
-            return scored(packed, support)
+            self.asked.append((TINY.unpack(packed), supports))
+            return self.scored(packed, supports)
 
         self.open = True
         yield [SimpleNamespace(score=SimpleNamespace(remote=score))] * self.scorers
@@ -80,8 +91,9 @@ class World:
         done = sum(len(batch) for batch in searches.read_batches(store, card.id))
         while done < stage.candidates:
             some = TINY.pack(self.pool[done : min(done + BATCH, stage.candidates)])
-            found = scored(some, stage.support)
-            rows = Candidates(some, found.predicted, found.uncertainty, costs(some))
+            found = self.scored(some, stage.supports)
+            values = [np.stack([one.predicted, one.uncertainty], axis=1) for one in found]
+            rows = Candidates.scored(some, np.stack(values, axis=1), costs(some))
             table = to_table(TINY, rows, LIMITS, stage.number)
             searches.write_batch(store, card.id, searches.next_batch(store, card.id), table)
             done += len(some)
@@ -95,7 +107,8 @@ class World:
         for run in (run for run in runs if run.key not in done):
             self.distilled.append(run.key)
             bad = {"status": "diverged", "validation": None} if run.spec in self.bad else {}
-            facts = {"validation": truth(Spec.parse(run.spec)) + run.seed / 100} | bad
+            reached = truth(Spec.parse(run.spec), run.teacher.id) + run.seed / 100
+            facts = {"validation": reached, "teacher_fingerprint": run.teacher.fingerprint} | bad
             ledger.commit(self.store, [row(run.key, spec=run.spec, seed=run.seed, **facts)])
 
     def phase(self, name, total):
@@ -219,8 +232,8 @@ def test_later_rounds_are_chosen_by_what_was_learned():
 def test_the_best_of_earlier_rounds_are_scored_again(monkeypatch):
     monkeypatch.setattr(rounds, "RESCORED", 5)
     world = World(rounds=2).run()
-    first, support = POOL[: -(-len(POOL) // 2)], world.stages[1].support
-    again = [spec for some, known in world.asked if known == support for spec in some]
+    first, supports = POOL[: -(-len(POOL) // 2)], world.stages[1].supports
+    again = [spec for some, known in world.asked if known == supports for spec in some]
     table = searches.read_rescored(world.store, "mine", 2)
     assert table["spec"].to_pylist() == [str(spec) for spec in again]
     assert set(table["round"].to_pylist()) == {2}
@@ -231,7 +244,7 @@ def test_the_best_of_earlier_rounds_are_scored_again(monkeypatch):
 
 def test_the_support_is_every_verified_student_so_far():
     world = World(rounds=3, seeds=(0, 4)).run()
-    supports = [stage.support for stage in world.stages]
+    supports = [support for stage in world.stages for support in stage.supports]
     assert [len(support) for support in supports] == [0, 4, 6]
     for number, support in enumerate(supports):
         assert sorted(spec for spec, _ in support) == sorted(
@@ -246,7 +259,7 @@ def test_students_that_others_verified_are_learned_from():
     ledger.commit(world.store, [row("theirs", spec=str(POOL[3]), validation=0.77)])
     ledger.commit(world.store, [row("other", spec=str(POOL[4]), teacher_fingerprint="e" * 64)])
     world.run()
-    assert [stage.support for stage in world.stages] == [((POOL[3], 0.77),)]
+    assert [stage.supports for stage in world.stages] == [(((POOL[3], 0.77),),)]
 
 
 def test_a_run_that_another_search_made_is_not_made_again():
@@ -265,7 +278,7 @@ def test_diverged_runs_join_no_support():
     world = World(rounds=2, bad=bad).run()
     failed = {choice.spec for choice in world.chosen if choice.round == 1} & set(bad)
     assert failed
-    known = {str(spec) for spec, _ in world.stages[-1].support}
+    known = {str(spec) for spec, _ in world.stages[-1].supports[0]}
     assert known == {choice.spec for choice in world.chosen if choice.round == 1} - failed
     assert not {str(spec) for spec in world.top(2)} & failed  # which are not tried again
 
@@ -273,7 +286,7 @@ def test_diverged_runs_join_no_support():
 def test_a_student_keeps_the_prediction_that_chose_it():
     world = World(rounds=2).run()
     for choice in world.chosen:
-        known = world.stages[choice.round - 1].support
+        (known,) = world.stages[choice.round - 1].supports
         expected = scored(TINY.pack([Spec.parse(choice.spec)]), known)
         assert choice.predicted == pytest.approx(expected.predicted[0])
         assert (choice.params, choice.flops) == (expected.params[0], expected.flops[0])
@@ -290,10 +303,13 @@ def objects(world):
 PUTS = sum(1 for _ in World(rounds=3).run().store.objects)
 
 
-@pytest.mark.parametrize("lost_at", range(1, PUTS + 1))
-def test_a_search_that_was_killed_goes_on_to_the_same_students(lost_at):
-    whole = World(rounds=3).run()
-    world = World(Fragile(lost_at), rounds=3)
+@pytest.mark.parametrize(
+    ("lost_at", "teachers"),
+    [(n, ()) for n in range(1, PUTS + 1)] + [(n, BOTH) for n in range(1, PUTS + 1, 3)],
+)
+def test_a_search_that_was_killed_goes_on_to_the_same_students(lost_at, teachers):
+    whole = World(rounds=3, teachers=teachers).run()
+    world = World(Fragile(lost_at), rounds=3, teachers=teachers)
     with pytest.raises(ConnectionError):
         world.run()
     before = dict(world.store.objects)
@@ -323,7 +339,7 @@ def test_a_finished_search_goes_on_with_a_larger_budget():
     before, chosen = dict(world.store.objects), len(world.chosen)
     world.extended(candidates=len(POOL), top=6, rounds=3).run()
     assert [(stage.number, stage.candidates) for stage in world.stages] == [(3, len(POOL))]
-    assert len(world.stages[0].support) == chosen
+    assert len(world.stages[0].supports[0]) == chosen
     assert len(world.top(3)) == 2
     assert {path: world.store.objects[path] for path in before} == before
 
@@ -367,6 +383,54 @@ def test_where_no_candidate_is_left_the_search_ends():
     world = World(rounds=3, pool=within()[:3], random=0).run()
     assert len(world.chosen) == 3
     assert len({choice.spec for choice in world.chosen}) == 3
+
+
+def ranked(pairs):
+    """Pairs of a student and a teacher, the best predicted first."""
+    value = {(s, t): scored(TINY.pack([s]), (), t).predicted[0] for s, t in pairs}
+    return sorted(pairs, key=lambda pair: (-value[pair], params(pair[0])))
+
+
+def test_of_several_teachers_a_student_is_chosen_with_its_own():
+    world = World(rounds=1, teachers=BOTH).run()
+    best = ranked([(spec, name) for spec in within() for name in BOTH])[:5]
+    chosen = [(Spec.parse(choice.spec), choice.teacher) for choice in world.chosen]
+    assert chosen[:5] == best
+    assert {name for _, name in best} == set(BOTH)
+    assert [name for _, name in chosen[5:]] == list(BOTH)  # random ones, in turn
+    assert not {spec for spec, _ in chosen[5:]} & {spec for spec, _ in best}
+    for choice, (spec, name) in zip(world.chosen, chosen, strict=True):
+        predicted = scored(TINY.pack([spec]), (), name).predicted[0]
+        assert choice.predicted == pytest.approx(predicted)
+        assert choice.keys == tuple(
+            run.key for run in rounds.verify.runs(world.card, choice.spec, name)
+        )
+    assert world.distilled == [key for choice in world.chosen for key in choice.keys]
+
+
+def test_scores_by_every_teacher_are_in_the_store():
+    world = World(rounds=1, teachers=BOTH).run()
+    for table in searches.read_batches(world.store, "mine"):
+        packed = TINY.pack([Spec.parse(spec) for spec in table["spec"].to_pylist()])
+        found = np.array(table["predicted_by"].to_pylist())
+        expected = [scored(packed, (), name).predicted for name in BOTH]
+        assert found == pytest.approx(np.stack(expected, axis=1))
+        assert table["predicted"].to_pylist() == found.max(axis=1).tolist()
+        assert np.shape(table["uncertainty_by"].to_pylist()) == found.shape
+
+
+def test_a_teacher_is_learned_about_from_its_own_students():
+    world = World(rounds=2, teachers=BOTH).run()
+    for name, support in zip(BOTH, world.stages[1].supports, strict=True):
+        first = [c for c in world.chosen if (c.round, c.teacher) == (1, name)]
+        assert {str(spec) for spec, _ in support} == {choice.spec for choice in first}
+        for spec, reached in support:
+            assert reached == pytest.approx(truth(spec, name))
+    pairs = [(choice.spec, choice.teacher) for choice in world.chosen]
+    assert len(set(pairs)) == len(pairs) == 7
+    before = dict(world.store.objects)
+    world.extended().run()
+    assert world.store.objects == before
 
 
 def test_no_candidate_within_the_limits():

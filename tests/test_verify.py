@@ -240,7 +240,7 @@ def test_choices_keep_their_columns(card, timed):
     latency = np.array([0.5, 0.25]) if timed else None
     cost = Cost(np.array([10, 20]), np.array([100, 200]), latency)
     some = candidates(["4/8", "3/8"], [0.9, 0.8], [0.01, 0.02], cost)
-    found = verify.choices(card, 2, "random", some)
+    found = verify.choices(card, 2, "random", some, np.zeros(2, int))
     rows = [(c.spec, c.predicted, c.uncertainty, c.params, c.flops, c.latency) for c in found]
     assert rows == [
         ("4/8", 0.9, 0.01, 10, 100, 0.5 if timed else None),
@@ -255,7 +255,7 @@ def test_choices_keep_their_columns(card, timed):
 
 def test_no_students_to_choose(card):
     none = candidates(TEXTS, [0.5] * 5).at(np.array([], np.int64))
-    assert verify.choices(card, 1, "top", none) == []
+    assert verify.choices(card, 1, "top", none, np.zeros(0, int)) == []
 
 
 COLUMNS = [
@@ -270,7 +270,7 @@ def known(card, rows):
         ledger.commit(store, [row(f"k{number}", **one)])
     return [
         (str(spec), v)
-        for spec, v in verify.known(ledger.read(store, COLUMNS, verify.of_task(card)))
+        for spec, v in verify.known(ledger.read(store, COLUMNS, verify.of_task(card.teacher, KD)))
     ]
 
 
@@ -323,8 +323,28 @@ def test_the_best_that_was_reached():
 
     support = tuple((Spec.parse(t), v) for t, v in (("4/8", 0.7), ("3/8", 0.8), ("2/8", 0.95)))
     rounds = [one("4/8", "4-4/8"), one("3/8")]
-    assert verify.best_reached(rounds, support) == 0.8  # 2/8 is another search's
-    assert verify.best_reached(rounds[:1], support) == 0.7
-    assert verify.best_reached([], support) is None
-    assert verify.best_reached([one("4-4/8")], support) is None  # not distilled, or it failed
-    assert verify.best_reached(rounds, ()) is None
+
+    def best(rounds, support=support):
+        return verify.best_reached(rounds, (None,), (support,))
+
+    assert best(rounds) == 0.8  # 2/8 is another search's
+    assert best(rounds[:1]) == 0.7
+    assert best([]) is None
+    assert best([one("4-4/8")]) is None  # not distilled, or it failed
+    assert best(rounds, ()) is None
+
+
+def test_the_best_that_was_reached_from_the_teacher_that_was_chosen():
+    pairs = [("4/8", "t1"), ("3/8", "t2")]
+    students = [
+        Choice(
+            spec=spec, role="top", round=1, predicted=0.9, uncertainty=0.1, params=1, flops=2,
+            keys=("k",), teacher=teacher,
+        )
+        for spec, teacher in pairs
+    ]  # fmt: skip
+    rounds = [Round(students=tuple(students), candidates=9)]
+    small, large = Spec.parse("3/8"), Spec.parse("4/8")
+    supports = ((large, 0.6), (small, 0.9)), ((large, 0.8), (small, 0.7))
+    assert verify.best_reached(rounds, ("t1", "t2"), supports) == 0.7
+    assert verify.best_reached(rounds, ("t2", "t1"), supports) == 0.9

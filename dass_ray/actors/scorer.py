@@ -1,8 +1,8 @@
-"""The scorer actor: holds a predictor adapted to one task, and scores batches of students."""
+"""The scorer actor: a predictor adapted to each of a search's teachers, which scores batches."""
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,16 +14,18 @@ from dass_ray.actors import metrics
 from dass_ray.actors.kd_worker import device
 from dass_ray.actors.session import check_fits, has_gpus, room, slots
 from dass_ray.config import Resources
-from dass_ray.data.dataset import load_dataset
+from dass_ray.data.dataset import Dataset, load_dataset
 from dass_ray.errors import UserError
 from dass_ray.kd.teachers import load_net
 from dass_ray.predictor import checkpoint
 from dass_ray.predictor.memory import keep_freed_memory
+from dass_ray.predictor.model import Predictor
 from dass_ray.predictor.scorer import DTYPES, Scored, TaskScorer
 from dass_ray.predictor.tasks import foreign_logits
 from dass_ray.records import TeacherCard
 from dass_ray.space import Spec, Specs
 from dass_ray.store import open_store
+from dass_ray.store.base import Store
 
 CPUS, TRIAL_CPUS = 0.9, 0.05  # a scorer and the two Tune trials that feed it share one CPU
 MOST = 32  # scorers that one driver can feed
@@ -31,35 +33,43 @@ RESTARTS = 3  # of an actor whose process or node was lost; its batch is then sc
 
 Support = tuple[tuple[Spec, float], ...]
 """Verified students of a task, each with its validation accuracy in [0, 1]."""
+Supports = tuple[Support, ...]
+"""The same for each of a search's teachers."""
 
 
 class Scorer:
-    """Loads predictor and teacher once, then scores one batch a call."""
+    """Loads predictor and teachers once, then scores one batch a call.
 
-    def __init__(self, uri: str, predictor: str, teacher: TeacherCard, precision: str) -> None:
+    teachers: one or more, of one data set and space.
+    """
+
+    def __init__(
+        self, uri: str, predictor: str, teachers: Sequence[TeacherCard], precision: str
+    ) -> None:
         torch.set_num_threads(1)  # one actor a CPU
         keep_freed_memory()
-        self.seconds = 0.0
+        self.seconds, self.space = 0.0, teachers[0].space
         store = open_store(uri, write=False, known=True)
-        _, found = checkpoint.load(store, predictor, teacher.space)
-        net = load_net(store, teacher).to(device())
-        self.space, self.support = teacher.space, Support()
+        _, found = checkpoint.load(store, predictor, self.space)
         data = None
         if found.net.encodings.sees_images:
-            data = load_dataset(store, teacher.dataset).resized(self.space.image_size).to(device())
-        soft = foreign_logits(store, teacher, found.net.encodings)
-        soft = None if soft is None else soft.to(device())
-        self.scorer = TaskScorer(found, net, teacher.scored_as, data, DTYPES[precision], soft)
+            data = load_dataset(store, teachers[0].dataset)
+            data = data.resized(self.space.image_size).to(device())
+        self.scorers = [
+            _scorer(store, found, teacher, data, DTYPES[precision]) for teacher in teachers
+        ]
+        self.supports = [Support()] * len(teachers)
 
-    def score(self, specs: Specs, support: Support = ()) -> Scored:
-        """Scores students [N, S, D] by the predictor adapted to the teacher and to the support.
+    def score(self, specs: Specs, supports: Supports) -> tuple[Scored, ...]:
+        """Scores students [N, S, D] for each teacher, adapted to it and to its support.
 
-        Every call names its support, since an actor that Ray restarted knows none.
+        Every call names its supports, since an actor that Ray restarted knows none.
         """
         started = time.monotonic()
-        if support != self.support:
-            self.readapt(support)
-        found = self.scorer.score(specs)
+        for number, support in enumerate(supports):
+            if support != self.supports[number]:
+                self.readapt(number, support)
+        found = tuple(scorer.score(specs) for scorer in self.scorers)
         spent = time.monotonic() - started
         self.seconds += spent
         metrics.add("scored", len(specs))
@@ -71,11 +81,24 @@ class Scorer:
         """Seconds in `score`, and the process's largest memory in GiB."""
         return self.seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
-    def readapt(self, support: Support) -> None:
-        """Adapts anew to the teacher and to these students; without any, to the teacher alone."""
+    def readapt(self, number: int, support: Support) -> None:
+        """Adapts anew to a teacher and to these students; without any, to the teacher alone."""
         accuracy = np.array([reached for _, reached in support], dtype=np.float64)
-        self.scorer.readapt(self.space.pack([spec for spec, _ in support]), accuracy)
-        self.support = support
+        self.scorers[number].readapt(self.space.pack([spec for spec, _ in support]), accuracy)
+        self.supports[number] = support
+
+
+def _scorer(
+    store: Store,
+    predictor: Predictor,
+    teacher: TeacherCard,
+    data: Dataset | None,
+    dtype: torch.dtype,
+) -> TaskScorer:
+    net = load_net(store, teacher).to(device())
+    soft = foreign_logits(store, teacher, predictor.net.encodings)
+    soft = None if soft is None else soft.to(device())
+    return TaskScorer(predictor, net, teacher.scored_as, data, dtype, soft)
 
 
 def count(resources: Resources, batches: int) -> int:
@@ -107,7 +130,7 @@ def _demand() -> dict[str, float]:
 def started(
     uri: str,
     predictor: str,
-    teacher: TeacherCard,
+    teachers: Sequence[TeacherCard],
     precision: str,
     resources: Resources,
     batches: int,
@@ -120,7 +143,7 @@ def started(
     """
     actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **_demand())(Scorer)
     actors = [
-        actor.remote(uri, predictor, teacher, precision) for _ in range(count(resources, batches))
+        actor.remote(uri, predictor, teachers, precision) for _ in range(count(resources, batches))
     ]
     metrics.put("scorers", len(actors))
     try:

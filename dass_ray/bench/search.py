@@ -69,16 +69,15 @@ def _measure(store: Store, card: SearchCard) -> dict[str, float]:
     config = card.config
     batches = -(-config.candidates // config.batch)
     with scorer.started(
-        store.uri, config.predictor, card.teacher, config.precision, config.resources, batches
+        store.uri, config.predictor, card.teachers, config.precision, config.resources, batches
     ) as scorers:
         first = MICRO.pack([MICRO.smallest])
-        ray.get([actor.score.remote(first) for actor in scorers])  # they are up, and warm
+        ray.get([actor.score.remote(first, ((),)) for actor in scorers])  # they are up, and warm
         before = sum(seconds for seconds, _ in ray.get([a.spent.remote() for a in scorers]))
         started = time.monotonic()
         costs = Costs(config.space, len(card.teacher.classes))
-        optuna = explore(
-            store, card, costs, scorers, Stage(1, config.candidates, ()), lambda _done, _best: None
-        )
+        stage = Stage(1, config.candidates, ((),))
+        optuna = explore(store, card, costs, scorers, stage, lambda _done, _best: None)
         wall = time.monotonic() - started
         spent = ray.get([actor.spent.remote() for actor in scorers])
     scoring = sum(seconds for seconds, _ in spent) - before

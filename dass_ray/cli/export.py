@@ -23,6 +23,9 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
     spec: Annotated[
         str | None, typer.Option(help="Which verified student; by default the best on validation.")
     ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="The best one distilled from this teacher, of several.")
+    ] = None,
     latency_ms: Annotated[
         float | None,
         typer.Option(help="The best one that takes no longer, by the search's latency table."),
@@ -50,6 +53,8 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
         dass-ray export
 
         dass-ray export --latency-ms 2 --out fast --licence apache-2.0
+
+        dass-ray export --teacher 1d0391f6dc1ecfbf
     """
     from dass_ray.export import export  # noqa: PLC0415 - torch takes a second
     from dass_ray.export.config import ExportConfig  # noqa: PLC0415
@@ -57,8 +62,8 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
 
     config = ExportConfig.parse(
         {
-            "spec": spec, "latency_ms": latency_ms, "onnx": onnx, "pixels": pixels,
-            "threads": threads, "licence": licence, "data_licence": data_licence,
+            "spec": spec, "teacher": teacher, "latency_ms": latency_ms, "onnx": onnx,
+            "pixels": pixels, "threads": threads, "licence": licence, "data_licence": data_licence,
         },
         "the options",
     )  # fmt: skip
@@ -67,8 +72,8 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
         card = export(opened, search or newest(opened), out, config, bars)
     console.print(_forms(card))
     console.print(
-        f"{out}: student {card.spec}, {card.params:,} parameters, validation "
-        f"{card.verified.validation:.1%}, test {card.verified.test:.1%}",
+        f"{out}: student {card.spec} of teacher {card.teacher}, {card.params:,} parameters, "
+        f"validation {card.verified.validation:.1%}, test {card.verified.test:.1%}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     if onnx is None and not available():

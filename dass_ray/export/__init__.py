@@ -51,7 +51,7 @@ def export(
     if out.exists():
         raise UserError(f"{out} exists: choose another --out")
     card = searches.card(store, search)
-    chosen = choose(store, card, config.spec, config.latency_ms)
+    chosen = choose(store, card, config)
     weights = _weights(store, chosen)
     data = load_dataset(store, card.teacher.dataset).resized(card.teacher.space.image_size)
     with appearing(out) as folder:

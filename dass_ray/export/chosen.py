@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dass_ray import ledger, searches
 from dass_ray.errors import UserError
+from dass_ray.export.config import ExportConfig
 from dass_ray.records import RunRow
 from dass_ray.report.students import Student, match
 from dass_ray.searches import SearchCard
@@ -18,20 +19,31 @@ class Chosen:
     run: RunRow
 
 
-def choose(store: Store, card: SearchCard, spec: str | None, latency_ms: float | None) -> Chosen:
-    """The best verified student of a search, by the order of its report.
+def choose(store: Store, card: SearchCard, config: ExportConfig) -> Chosen:
+    """The best verified student of a search that is as the configuration wants it.
 
-    spec: only this student. latency_ms: only students that take no longer, by the search's latency
-    table. UserError where no student is left.
+    By the order of the search's report. UserError where no student is left.
     """
+    known_teachers = [teacher.id for teacher in card.teachers]
+    if config.teacher not in (None, *known_teachers):
+        raise UserError(
+            f"the search {card.id!r} has no teacher {config.teacher!r}; it has "
+            f"{', '.join(known_teachers)}"
+        )
     choices = searches.choices(store, card.id)
     rows = ledger.rows_of(store, {key for choice in choices for key in choice.keys})
     verified = [student for student in match(choices, rows) if student.validation is not None]
-    named = [student for student in verified if spec in (None, student.choice.spec)]
+    of_teacher = [
+        student
+        for student in verified
+        if config.teacher in (None, card.named(student.choice.teacher).id)
+    ]
+    named = [student for student in of_teacher if config.spec in (None, student.choice.spec)]
     if not named:
-        known = ", ".join(sorted({student.choice.spec for student in verified})) or "none yet"
+        known = ", ".join(sorted({student.choice.spec for student in of_teacher})) or "none yet"
         raise UserError(f"no such verified student in {card.id!r}; verified: {known}")
-    student = named[0] if latency_ms is None else _first_within(card, named, latency_ms)
+    limit = config.latency_ms
+    student = named[0] if limit is None else _first_within(card, named, limit)
     done = [row for row in student.rows if row.validation is not None]
     return Chosen(student, max(done, key=lambda row: (row.validation, row.key)))
 

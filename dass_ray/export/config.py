@@ -10,6 +10,7 @@ class ExportConfig(Frozen):
     """Which student of a search, and in which forms."""
 
     spec: str | None = None  # None: the best verified one
+    teacher: str | None = None  # only students of this one; None: of any of the search's
     latency_ms: float | None = Field(default=None, gt=0)  # the best one that takes no longer
     onnx: bool | None = None  # None: where the extra is installed
     pixels: bool = False  # ONNX files take uint8 [B, S, S, 3] as decoders give it

@@ -18,7 +18,7 @@ from dass_ray.export.config import ExportConfig
 from dass_ray.export.onnx_files import PACKAGES
 from dass_ray.models.latency import device_name
 from dass_ray.recipe import KDRecipe
-from dass_ray.records import RunRow
+from dass_ray.records import RunRow, TeacherCard
 from dass_ray.report.students import Student
 from dass_ray.searches import SearchCard
 from dass_ray.space import PRESETS
@@ -34,7 +34,8 @@ def describe(
     config: ExportConfig,
 ) -> StudentCard:
     """The card of a student of a search; data: as its network sees it."""
-    run, teacher, student = chosen.run, card.teacher, chosen.student
+    run, student = chosen.run, chosen.student
+    teacher = card.named(student.choice.teacher)
     with_onnx = any(form.file.endswith(".onnx") for form in forms)
     return StudentCard(
         spec=run.spec,
@@ -108,16 +109,26 @@ def _commands(
     store: Store, card: SearchCard, data: DatasetCard, chosen: Chosen, config: ExportConfig
 ) -> tuple[str, ...]:
     """From an empty store to this export; what only the user has is in capitals."""
-    name, space, lines = card.config.dataset, card.teacher.space.name, []
+    name, teacher, lines = card.config.dataset, card.named(chosen.student.choice.teacher), []
     if not is_built_in(name):
         lines.append(f"dass-ray data import {name} SOURCE --size {data.image_size}")
-    if card.teacher.recipe is None:
-        lines.append(f"dass-ray teacher import {name} WEIGHTS --space {space}")
+    lines += [
+        f"dass-ray teacher import SOURCE -d {name} -s space={_space(one)}"
+        for one in card.teachers
+        if one.recipe is None
+    ]
     if card.config.latency:
         lines.append(_measuring(store, card.config.latency))
     lines.append("dass-ray search --config search.yaml")
-    options = " --pixels" if config.pixels else ""
+    options = f" --teacher {teacher.id}" if card.others else ""
+    options += " --pixels" if config.pixels else ""
     return (*lines, f"dass-ray export --spec {chosen.run.spec}{options}")
+
+
+def _space(teacher: TeacherCard) -> str:
+    """The setting of a teacher's space."""
+    space = teacher.space
+    return space.name if PRESETS.get(space.name) == space else f"'{space.model_dump_json()}'"
 
 
 def _measuring(store: Store, name: str) -> str:

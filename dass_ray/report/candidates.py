@@ -30,8 +30,10 @@ class Candidates:
 
     @classmethod
     def of(cls, batches: Sequence[pa.Table]) -> Self:
-        """The candidates of tables of BATCH_SCHEMA."""
-        table = pa.concat_tables([BATCH_SCHEMA.empty_table(), *batches])
+        """The candidates of tables of BATCH_SCHEMA; of several teachers, each one's best counts."""
+        table = pa.concat_tables(
+            batch.select(BATCH_SCHEMA.names) for batch in [BATCH_SCHEMA.empty_table(), *batches]
+        )
         names = ("predicted", "uncertainty", "params", "flops", "feasible")
         return cls(
             specs=table["spec"].to_pylist(),

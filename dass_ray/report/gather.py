@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dass_ray import ledger, searches
-from dass_ray.cost import cost
 from dass_ray.data.card import DatasetCard, read_card
 from dass_ray.report.candidates import Candidates
 from dass_ray.report.statistics import Comparison, compare, spearman
 from dass_ray.report.students import Student, match
+from dass_ray.report.teachers import Teacher, teachers
 from dass_ray.searches import Finished, SearchCard
 from dass_ray.store.base import Store
 
@@ -27,8 +27,7 @@ class SearchReport:
     candidates: Candidates
     students: tuple[Student, ...]
     finished: Finished | None
-    teacher_params: int
-    teacher_flops: int
+    teachers: tuple[Teacher, ...]
     validation: Comparison
     test: Comparison
     spearman: float | None  # predicted against validation accuracy, over the verified students
@@ -42,6 +41,15 @@ class SearchReport:
     def best(self) -> Student | None:
         """The student to use: the verified one of highest validation accuracy."""
         return next(iter(self.verified), None)
+
+    def teacher_of(self, student: Student) -> Teacher:
+        """The one that a student is distilled from."""
+        return self.teachers[self.card.names.index(student.choice.teacher)]
+
+    @property
+    def teacher(self) -> Teacher:
+        """That of the best student; before there is one, the first."""
+        return self.teacher_of(self.best) if self.best else self.teachers[0]
 
     @property
     def runs(self) -> tuple[int, int]:
@@ -86,8 +94,6 @@ def gather(store: Store, search_id: str) -> SearchReport:
     chosen = searches.choices(store, search_id)
     rows = ledger.rows_of(store, {key for choice in chosen for key in choice.keys})
     students = match(chosen, rows)
-    space, classes = card.teacher.space, len(card.teacher.classes)
-    teacher, foreign = cost(space, space.pack([space.teacher]), classes), card.teacher.foreign
     verified = [student for student in students if student.status == "ok"]
     return SearchReport(
         uri=store.uri,
@@ -96,8 +102,7 @@ def gather(store: Store, search_id: str) -> SearchReport:
         candidates=Candidates.of(searches.read_batches(store, search_id)),
         students=students,
         finished=searches.finished(store, search_id),
-        teacher_params=foreign.params if foreign else int(teacher.params[0]),
-        teacher_flops=foreign.flops if foreign else int(teacher.flops[0]),
+        teachers=teachers(card),
         validation=_compare(verified, "validation"),
         test=_compare(verified, "test"),
         spearman=spearman(

@@ -27,7 +27,7 @@ def render(report: SearchReport) -> str:
         _figures(report),
         report=report,
         card=report.card,
-        teacher=report.card.teacher,
+        teacher=report.teacher.card,
         best=report.best,
         words=wording,
         dots=plots.DOTS,
@@ -57,7 +57,7 @@ def _drawings(report: SearchReport) -> dict[str, Any]:
     if report.best is None:
         return {}
     space, spec = report.card.teacher.space, Spec.parse(report.best.choice.spec)
-    largest = "Proxy" if report.card.teacher.foreign else "Teacher"
+    largest = "Proxy" if report.teacher.card.foreign else "Teacher"
     return {"Student": draw(space, spec), largest: draw(space, space.teacher)}
 
 

@@ -43,9 +43,9 @@ def prediction(report: SearchReport) -> Figure:
 
 
 def pareto(report: SearchReport, cost: CostName) -> Figure:
-    """Accuracy against a cost: all candidates, their front, verified students, teacher, limit."""
+    """Accuracy against a cost: all candidates, their front, verified students, teachers, limit."""
     found, front = report.candidates, report.candidates.front(cost)
-    spent, teacher = found.cost(cost), report.card.teacher
+    spent = found.cost(cost)
     shown = np.unique(np.linspace(0, len(found) - 1, min(len(found), DOTS)).astype(int))
     traces = []
     for name, colour, within in (("beyond a limit", "--out", False), ("candidate", "--dot", True)):
@@ -58,13 +58,14 @@ def pareto(report: SearchReport, cost: CostName) -> Figure:
     for _, group in by_role(report.students):
         x = [getattr(student.choice, cost) for student in group]
         traces.append(markers(group, x, report.best))
-    size = report.teacher_params if cost == "params" else report.teacher_flops
-    traces.append(star(size, teacher.validation, "teacher"))
+    sizes = [getattr(teacher, cost) for teacher in report.teachers]
+    for size, teacher in zip(sizes, report.teachers, strict=True):
+        traces.append(star(size, teacher.card.validation, teacher.label))
     title = "parameters" if cost == "params" else "FLOPs"
     x_axis = {"title": {"text": title}, "tickformat": "~s"}
     out = figure(traces, x_axis, {"title": {"text": "accuracy"}, **ACCURACY})
     most = getattr(report.card.config.limits, cost)
-    if most and most < size:
+    if most and most < max(sizes):
         out["layout"]["shapes"] = [limit(most)]
     return out
 
@@ -107,8 +108,9 @@ def curves(report: SearchReport) -> Figure:
             mark |= {"hovertext": hover, "hoverinfo": "text+x+y"}
             traces.append(line(epochs, row.curve, role, f"--{role}", width=width) | group | mark)
     last = max(len(trace["x"]) for trace in traces)
-    level = [report.card.teacher.validation] * 2
-    traces.append(line([1, last], level, "teacher", "--teacher", dash="dash"))
+    for teacher in report.teachers:
+        level = [teacher.card.validation] * 2
+        traces.append(line([1, last], level, teacher.label, "--teacher", dash="dash"))
     y = {"title": {"text": "validation accuracy"}, **ACCURACY}
     return figure(traces, {"title": {"text": "epoch"}}, y)
 

@@ -1,10 +1,9 @@
 """Figures as people read them, and the sentences that tell a search's result."""
 
-from collections.abc import Sequence
-
 from dass_ray.report.gather import SearchReport
 from dass_ray.report.statistics import Comparison
 from dass_ray.report.students import Student
+from dass_ray.report.teachers import Teacher
 
 
 def percent(share: float | None) -> str:
@@ -41,37 +40,75 @@ def duration(seconds: float) -> str:
 
 def headline(report: SearchReport) -> str:
     """The result in one sentence, or how far the search has come."""
-    best, teacher = report.best, report.card.teacher
+    best, teacher = report.best, report.teacher
     if best is None:
         return progress(report)
+    whose = f", {named(teacher)}," if report.card.others else ""
     return (
         f"A student with {smaller(report, best)} reaches {percent(best.test)} on the test split; "
-        f"its teacher reaches {percent(teacher.test)}."
+        f"its teacher{whose} reaches {percent(teacher.card.test)}."
     )
 
 
-def start(report: SearchReport) -> str:
+def named(teacher: Teacher) -> str:
+    """A teacher of several: `teacher 2 (its identity)`."""
+    return f"{teacher.label} ({teacher.card.id})"
+
+
+def subject(teacher: Teacher) -> str:
+    """A teacher at the beginning of a sentence."""
+    return "The teacher" if teacher.label == "teacher" else f"T{named(teacher)[1:]}"
+
+
+def of_teachers(report: SearchReport) -> list[str]:
+    """What students of each of several teachers reach; random ones got the teachers in turn."""
+    if not report.card.others:
+        return []
+    parts = [f"from {one.label} {_by_role(report, one)}" for one in report.teachers]
+    return [f"On the test split students average: {'; '.join(parts)}."]
+
+
+def _by_role(report: SearchReport, teacher: Teacher) -> str:
+    mine = [student for student in report.verified if report.teacher_of(student) is teacher]
+    found = {
+        role: [student.test or 0.0 for student in mine if student.choice.role == role]
+        for role in ("top", "random")
+    }
+    parts = [
+        f"{percent(sum(tests) / len(tests))} ({len(tests)} {role})"
+        for role, tests in found.items()
+        if tests
+    ]
+    return " and ".join(parts) or "none is verified"
+
+
+def start(report: SearchReport, teacher: Teacher) -> str:
     """Where the students' first weights come from, and what a teacher from elsewhere is."""
-    card, untrained = report.card.teacher, report.card.config.kd.start == "random"
+    card, untrained = teacher.card, report.card.config.kd.start == "random"
     if card.foreign is None:
         return "Students start untrained." if untrained else "Students start from their teacher."
     proxy = card.foreign.proxy
     which = (
-        f"its proxy, a ResNet of the space {card.space.name} that was distilled from it and "
-        f"reaches {percent(proxy.validation)} validation, {percent(proxy.test)} test"
+        f"its proxy, the largest network of the space {card.space.name}, which was distilled from "
+        f"it and reaches {percent(proxy.validation)} validation, {percent(proxy.test)} test"
     )
-    if untrained:
-        return f"The teacher is {card.foreign.network.source}. Students start untrained; " + (
-            f"they are scored by {which}."
-        )
-    return f"The teacher is {card.foreign.network.source}. Students start from {which}."
+    begin = f"untrained; they are scored by {which}" if untrained else f"from {which}"
+    return f"{subject(teacher)} is {teacher.network}. Students start {begin}."
 
 
 def smaller(report: SearchReport, student: Student) -> str:
-    """How much smaller than the teacher a student is."""
-    params = factor(report.teacher_params, student.choice.params)
-    flops = factor(report.teacher_flops, student.choice.flops)
-    return f"{params} fewer parameters and {flops} fewer FLOPs"
+    """How much smaller than its teacher a student is, or how much larger."""
+    teacher = report.teacher_of(student)
+    params = against(teacher.params, student.choice.params)
+    flops = against(teacher.flops, student.choice.flops)
+    return f"{params} parameters and {flops} FLOPs"
+
+
+def against(teacher: float, student: float) -> str:
+    """`5.8× fewer` than the teacher has, or `1.2× more`."""
+    if student > teacher:
+        return f"{factor(student, teacher)} more"
+    return f"{factor(teacher, student)} fewer"
 
 
 def progress(report: SearchReport) -> str:
@@ -132,7 +169,7 @@ def correlation(report: SearchReport) -> str:
     )
 
 
-def unverified(report: SearchReport) -> Sequence[str]:
+def unverified(report: SearchReport) -> list[str]:
     """A sentence on students that were not distilled as planned, where there are some."""
     states = [student.status for student in report.students if student.status != "ok"]
     if not states:

@@ -23,6 +23,7 @@ def work():
 
 SOME = TINY.pack(specs(TINY, 3))
 SUPPORT = ((Spec.parse("4/8"), 0.75), (Spec.parse("3/8"), 0.5))
+NONE = (), ()  # of two teachers
 
 
 class Task:
@@ -45,7 +46,8 @@ class Task:
 
 class Small(Scorer):
     def __init__(self, *_):
-        self.space, self.support, self.scorer, self.seconds = TINY, (), Task(), 0.0
+        self.space, self.seconds = TINY, 0.0
+        self.scorers, self.supports = [Task(), Task()], [(), ()]
 
 
 @pytest.fixture(scope="module")
@@ -66,31 +68,32 @@ def known(support):
 
 
 def test_the_teacher_alone_needs_no_second_adaptation():
-    found = Small().score(SOME)
-    assert (found.count, found.known, found.readapted) == (3, None, 0)
+    for found in Small().score(SOME, NONE):
+        assert (found.count, found.known, found.readapted) == (3, None, 0)
 
 
 def test_adapts_where_the_support_is_another_one():
     actor, more = Small(), (*SUPPORT, (Spec.parse("2/8"), 0.25))
-    seen = [actor.score(SOME, support) for support in (SUPPORT, SUPPORT, more, ())]
-    assert [found.readapted for found in seen] == [1, 1, 2, 3]
-    assert [found.known for found in seen] == [known(SUPPORT)] * 2 + [known(more), []]
+    seen = [actor.score(SOME, (support, more)) for support in (SUPPORT, SUPPORT, more, ())]
+    assert [first.readapted for first, _ in seen] == [1, 1, 2, 3]
+    assert [first.known for first, _ in seen] == [known(SUPPORT)] * 2 + [known(more), []]
+    assert {(second.readapted, *second.known) for _, second in seen} == {(1, *known(more))}
 
 
 def test_an_adaptation_that_failed_is_made_again(monkeypatch):
     actor, readapt = Small(), Task.readapt
     monkeypatch.setattr(Task, "readapt", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        actor.score(SOME, SUPPORT)
+        actor.score(SOME, ((), SUPPORT))
     monkeypatch.setattr(Task, "readapt", readapt)
-    assert actor.score(SOME, SUPPORT).known == known(SUPPORT)
+    assert actor.score(SOME, ((), SUPPORT))[1].known == known(SUPPORT)
 
 
 def test_a_restarted_actor_adapts_again(started):
     with started() as (actor,):
-        before = ray.get(actor.score.remote(SOME, SUPPORT))
+        before, _ = ray.get(actor.score.remote(SOME, (SUPPORT, ())))
         os.kill(before.process, signal.SIGKILL)
-        after = ray.get(actor.score.remote(SOME, SUPPORT))
+        after, _ = ray.get(actor.score.remote(SOME, (SUPPORT, ())))
     assert after.process != before.process
     assert before.known == after.known == known(SUPPORT)
 
@@ -100,21 +103,21 @@ def test_one_cpu_is_enough_for_scorers_and_distillation_in_turn(started):
     submit = kd_worker.remote(work, {"num_cpus": 1})
     for support in ((), SUPPORT):
         with started() as (actor,):
-            assert ray.get(actor.score.remote(SOME, support)).count == 3
+            assert ray.get(actor.score.remote(SOME, (support, ())))[0].count == 3
         assert ray.get(submit(), timeout=60) == "done"
 
 
 def fail_inside(started, kept):
     with started() as actors:
         kept += actors
-        ray.get(actors[0].score.remote(SOME))
+        ray.get(actors[0].score.remote(SOME, NONE))
         raise ZeroDivisionError
 
 
 def score_again_and_again(actor):
     """For half a minute: Ray ends an actor a moment after it was told to."""
     for _ in range(600):
-        ray.get(actor.score.remote(SOME))
+        ray.get(actor.score.remote(SOME, NONE))
         time.sleep(0.05)
 
 

@@ -64,6 +64,41 @@ def test_joined_again(timed):
     assert joined([c]) is c
 
 
+def by_two(n=5):
+    """Students with made-up scores for each of two teachers."""
+    c = some(n)
+    return Candidates.scored(c.specs, np.random.default_rng(0).random((n, 2, 2)), c.cost)
+
+
+def test_of_several_teachers_the_best_counts():
+    c = by_two()
+    best = c.by_teacher[:, :, 0].argmax(axis=1)
+    assert set(best) == {0, 1}
+    for i, teacher in enumerate(best):
+        assert [c.predicted[i], c.uncertainty[i]] == c.by_teacher[i, teacher].tolist()
+    pairs, teachers = c.pairs()
+    assert teachers.tolist() == [0, 1] * 5
+    assert np.array_equal(pairs.specs, np.repeat(c.specs, 2, axis=0))
+    assert pairs.cost.params.tolist() == np.repeat(c.cost.params, 2).tolist()
+    assert np.array_equal(pairs.predicted, c.by_teacher[:, :, 0].ravel())
+    assert np.array_equal(pairs.uncertainty, c.by_teacher[:, :, 1].ravel())
+
+
+def test_scores_by_teacher_stay_with_their_students():
+    c = by_two()
+    found = joined([c.at(np.array([3, 1])), c.at(np.array([False, False, True, False, False]))])
+    assert np.array_equal(found.by_teacher, c.by_teacher[[3, 1, 2]])
+
+
+def test_one_teacher_makes_pairs_of_nothing_else():
+    c = some()
+    pairs, teachers = c.pairs()
+    assert_same(pairs, c)
+    assert teachers.tolist() == [0] * 5
+    assert_same(Candidates.scored(c.specs, c.values, c.cost), c)
+    assert Candidates.scored(c.specs, c.values, c.cost).by_teacher is None
+
+
 def test_keys_are_the_students():
     specs = drawn(SMALL, 50)
     found = keys(specs)

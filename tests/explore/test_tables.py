@@ -1,9 +1,11 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from dass_ray.explore.archive import Candidates
 from dass_ray.explore.tables import from_table, to_table
 from dass_ray.limits import Limits
-from dass_ray.searches import BATCH_SCHEMA
+from dass_ray.searches import BATCH_SCHEMA, BY_TEACHER
 
 from ..make import TINY
 from ..make_latency import latency_table
@@ -28,6 +30,18 @@ def test_round_trip(timed, n):
         assert again.cost.latency.tolist() == some.cost.latency.tolist()
     else:
         assert again.cost.latency is None
+
+
+def test_scores_by_every_teacher_are_kept():
+    one = candidates(TINY, drawn(TINY, 6))
+    values = np.random.default_rng(0).random((6, 3, 2))
+    some = Candidates.scored(one.specs, values, one.cost)
+    rows = to_table(TINY, some, Limits(), 1)
+    assert rows.column_names == [*BATCH_SCHEMA.names, *BY_TEACHER.names]
+    for table in (rows, pa.concat_tables([rows[:2], rows[2:]])):
+        again = from_table(TINY, table)
+        assert again.by_teacher.tolist() == values.tolist()
+        assert again.predicted.tolist() == values[:, :, 0].max(axis=1).tolist()
 
 
 def test_what_is_within_the_limits():

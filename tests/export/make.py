@@ -67,3 +67,22 @@ def without_latencies(store):
     searches.write_object(
         store, card.model_copy(update={"config": config}), "searches/mine/card.json"
     )
+
+
+def with_two_teachers(store):
+    """The same search as if it had a second teacher, and FIRST were distilled from that one."""
+    card = searches.card(store, "mine")
+    second = card.teacher.model_copy(update={"id": "t2", "fingerprint": "e" * 64})
+    for path in store.list("searches/mine/rounds"):
+        one = Round.model_validate_json(store.objects.pop(path))
+        students = tuple(
+            choice.model_copy(
+                update={"teacher": "t2" if choice.spec == str(FIRST) else card.teacher.id}
+            )
+            for choice in one.students
+        )
+        one = one.model_copy(update={"students": students})
+        store.put(path, one.model_dump_json().encode())
+    del store.objects["searches/mine/card.json"]
+    several = card.model_copy(update={"others": (second,)})
+    searches.write_object(store, several, "searches/mine/card.json")

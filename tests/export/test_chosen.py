@@ -3,13 +3,15 @@ import pytest
 from dass_ray import ledger, searches
 from dass_ray.errors import UserError
 from dass_ray.export.chosen import choose
+from dass_ray.export.config import ExportConfig
 
 from ..make import row
-from .make import FIRST, SECOND, WILD, without_latencies
+from .make import FIRST, SECOND, WILD, with_two_teachers, without_latencies
 
 
-def chosen(store, spec=None, latency_ms=None):
-    found = choose(store, searches.card(store, "mine"), spec and str(spec), latency_ms)
+def chosen(store, spec=None, latency_ms=None, teacher=None):
+    config = ExportConfig(spec=spec and str(spec), latency_ms=latency_ms, teacher=teacher)
+    found = choose(store, searches.card(store, "mine"), config)
     assert found.run.spec == found.student.choice.spec
     return found.run.spec, found.run.validation
 
@@ -47,6 +49,18 @@ def test_the_best_within_a_latency(store, limit, spec):
 def test_what_there_is_not(store, spec, limit, message):
     with pytest.raises(UserError, match=message):
         chosen(store, spec, limit)
+
+
+def test_the_best_of_one_of_several_teachers(store):
+    """FIRST is of the second teacher, everything else of the first."""
+    with_two_teachers(store)
+    first, second = (card.id for card in searches.card(store, "mine").teachers)
+    assert chosen(store) == chosen(store, teacher=first) == (str(SECOND), 0.85)
+    assert chosen(store, teacher=second) == (str(FIRST), 0.9)
+    with pytest.raises(UserError, match=f"verified: {FIRST}$"):
+        chosen(store, SECOND, teacher=second)
+    with pytest.raises(UserError, match=f"no teacher 't9'; it has {first}, {second}"):
+        chosen(store, teacher="t9")
 
 
 def test_a_search_without_latencies(store):

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from dass_ray import searches
-from dass_ray.limits import Limits
+from dass_ray.explore.archive import Candidates
+from dass_ray.explore.tables import to_table
+from dass_ray.limits import Costs, Limits
 from dass_ray.report.gather import gather
 from dass_ray.store import open_store
 
@@ -33,5 +35,23 @@ def report(store):
     choices = make.choose(store, card, ROLES, PREDICTED)
     for choice, validation, test in zip(choices, VALIDATION, TEST, strict=True):
         make.distil(store, card, choice, validation=validation, test=test)
+    make.finish(store)
+    return gather(store, make.ID)
+
+
+@pytest.fixture
+def two_teachers(store):
+    """A search of 2 candidates by two teachers; the best student is from the second one, t2."""
+    card = make.card(store, several=True)
+    specs = [card.teacher.space.teacher, card.teacher.space.smallest]
+    values = np.array([[[0.9, 0.1], [0.7, 0.2]], [[0.6, 0.1], [0.8, 0.2]]])
+    packed = card.teacher.space.pack(specs)
+    some = Candidates.scored(packed, values, Costs(card.teacher.space, len(make.CLASSES))(packed))
+    searches.write_batch(store, make.ID, 0, to_table(card.teacher.space, some, Limits(), 1))
+    chosen = make.choose(
+        store, card, ("top", "top", "random"), (0.9, 0.8, 0.7), teachers=("t1", "t2", "t1")
+    )
+    for choice, test in zip(chosen, (0.7, 0.8, 0.6), strict=True):
+        make.distil(store, card, choice, validation=test + 0.05, test=test)
     make.finish(store)
     return gather(store, make.ID)

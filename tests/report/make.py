@@ -9,10 +9,12 @@ from dass_ray.config import SearchConfig
 from dass_ray.cost import cost
 from dass_ray.data.dataset import Split, write_dataset
 from dass_ray.limits import Limits
+from dass_ray.network import Network
 from dass_ray.recipe import DISTILL, TEACHERS
-from dass_ray.records import Run, RunRow, TeacherCard
+from dass_ray.records import Foreign, Proxy, RunRow, TeacherCard
 from dass_ray.searches import Choice, Finished, Round, SearchCard
 from dass_ray.space import MICRO
+from dass_ray.verify import runs
 
 ID = "leaves-1a2b3c"
 CLASSES = ("oak", "birch", "<script>alert(1)</script>")
@@ -39,6 +41,7 @@ def card(
     limits=None,
     seeds=(0,),
     rounds=1,
+    several=False,
     **config,
 ):
     """Writes the data set and the card of a search with the id ID; returns the card."""
@@ -55,8 +58,18 @@ def card(
     found = SearchCard(
         id=ID, config=settings, teacher=teacher, predictor="shipped abc123",
         started_at=1_770_000_000.0, code_version="0.1.0",
+        others=(foreign(teacher),) if several else (),
     )  # fmt: skip
     return searches.write_object(store, found, f"searches/{ID}/card.json")
+
+
+def foreign(teacher):
+    """The teacher t2, of transformers, in place of another one."""
+    network = Network(source="transformers:resnet", image_size=32)
+    proxy = Proxy(fingerprint="p", validation=0.81, test=0.8, curve=(), seconds=1)
+    found = Foreign(network=network, weights="w", params=10**7, flops=10**9, proxy=proxy)
+    facts = {"id": "t2", "fingerprint": "e" * 64, "validation": 0.95, "foreign": found}
+    return teacher.model_copy(update=facts)
 
 
 def scored(card, specs, predicted, uncertainty=0.01, number=1):
@@ -75,8 +88,12 @@ def scored(card, specs, predicted, uncertainty=0.01, number=1):
     return pa.table(rows, schema=searches.BATCH_SCHEMA)
 
 
-def choose(store, card, roles, predicted, seed=0, number=1):
-    """Chooses one random student for each role in a round; returns the choices."""
+def choose(store, card, roles, predicted, seed=0, number=1, teachers=None):
+    """Chooses one random student for each role in a round; returns the choices.
+
+    teachers: as a Choice names them, one for each role.
+    """
+    teachers = teachers or (None,) * len(roles)
     specs = card.teacher.space.unpack(
         card.teacher.space.sample(len(roles), np.random.default_rng(seed))
     )
@@ -85,20 +102,17 @@ def choose(store, card, roles, predicted, seed=0, number=1):
         Choice(
             spec=str(spec), role=role, round=number, predicted=predicted[i], uncertainty=0.01,
             params=columns["params"][i].as_py(), flops=columns["flops"][i].as_py(),
-            keys=tuple(run(card, str(spec), s).key for s in card.config.verify.seeds),
+            keys=tuple(run.key for run in runs(card, str(spec), teachers[i])),
+            teacher=teachers[i],
         )
         for i, (spec, role) in enumerate(zip(specs, roles, strict=True))
     )  # fmt: skip
     return searches.write_round(store, ID, number, Round(students=students, candidates=8)).students
 
 
-def run(card, spec, seed):
-    return Run(teacher=card.teacher, spec=spec, recipe=DISTILL["micro"], seed=seed)
-
-
 def distil(store, card, choice, *, validation, test, seed=0, status="ok", epochs=6, seconds=2.0):
     """Commits the row of one run; its curve rises to the validation accuracy."""
-    ok, teacher = status == "ok", card.teacher
+    ok, teacher = status == "ok", card.named(choice.teacher)
     rise = 1 - np.exp(-np.arange(1, epochs + 1) / 2)
     curve = (validation * rise / rise[-1]).tolist() if validation is not None else [0.2]
     row = RunRow(

@@ -35,8 +35,16 @@ def test_cost_and_progress(report):
 
 def test_size_of_the_teacher(report):
     # micro, 3 classes: what torch counts in the built network
-    assert report.teacher_params == 468_235
-    assert report.teacher_flops == 11_465_088
+    assert report.teacher.params == 468_235
+    assert report.teacher.flops == 11_465_088
+
+
+def test_the_teacher_is_that_of_the_best_student(two_teachers):
+    assert [one.label for one in two_teachers.teachers] == ["teacher 1", "teacher 2"]
+    assert two_teachers.best.choice.teacher == two_teachers.teacher.card.id == "t2"
+    assert two_teachers.teacher.params == 10**7
+    assert len(two_teachers.candidates) == 2  # students, not pairs
+    assert two_teachers.candidates.predicted.tolist() == [0.9, 0.8]
 
 
 def test_facts_of_the_data_set(report):

@@ -58,8 +58,19 @@ def test_tells_the_result(page, report):
     assert "+5.0 points" in text
     assert "n = 3 and 3" in text
     assert "has not finished" not in text
+    assert "From" not in [a.get("data-label") for _, a in page.elements]  # the only teacher
     for student in report.students:
         assert student.choice.spec in text
+
+
+def test_tells_the_teacher_of_every_student(two_teachers):
+    found = Page(render(two_teachers))
+    text = " ".join(found.text.split())
+    assert "its teacher, teacher 2 (t2), reaches 88.0%" in text
+    assert "Teacher 1t1 Its networkthe largest of the space micro" in text
+    assert "Teacher 2t2 Its networktransformers:resnet" in text
+    labels = [a["data-label"] for _, a in found.elements if "data-label" in a]
+    assert labels.count("From") == 3
 
 
 def test_tells_rounds_where_there_are_several(store, report, page):

@@ -25,8 +25,17 @@ def test_pareto_shows_every_candidate_once(report, cost):
     assert {within["type"], beyond["type"]} == {"scattergl"}
     front = named(figure, "front")
     assert front["x"] == report.candidates.cost(cost)[report.candidates.front(cost)].tolist()
-    size = report.teacher_params if cost == "params" else report.teacher_flops
+    size = getattr(report.teacher, cost)
     assert (named(figure, "teacher")["x"], named(figure, "teacher")["y"]) == ([size], [0.9])
+
+
+def test_every_teacher_is_shown(two_teachers):
+    sizes = [teacher.params for teacher in two_teachers.teachers]
+    for figure in (plots.pareto(two_teachers, "params"), plots.curves(two_teachers)):
+        found = [named(figure, f"teacher {number}") for number in (1, 2)]
+        assert [trace["y"][0] for trace in found] == [0.9, 0.95]
+    stars = [named(plots.pareto(two_teachers, "params"), f"teacher {n}")["x"][0] for n in (1, 2)]
+    assert stars == sizes
 
 
 def test_pareto_shows_the_limit_that_there_is(report):

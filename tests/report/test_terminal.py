@@ -25,6 +25,19 @@ def test_students_in_order_above_their_teacher(report):
     assert rows[-1][-2:] == ["90.0%", "88.0%"]
 
 
+def test_tells_the_teacher_of_every_student(two_teachers):
+    text = printed(terminal.table(two_teachers), width=90)
+    rows = [line.split() for line in text.splitlines() if "%" in line]
+    assert [row[:2] for row in rows[:3]] == [["top", "2"], ["top", "1"], ["random", "1"]]
+    assert [row[:3] for row in rows[3:]] == [
+        ["teacher", "1", "8×5/16×5/32×5/64×5"], ["teacher", "2", "transformers:resnet"],
+    ]  # fmt: skip
+    lines = terminal.summary(two_teachers)
+    best = two_teachers.best.choice.spec
+    assert lines[0].startswith(f"Best student {best}, distilled from teacher 2 (t2): 80.0% on the")
+    assert "from teacher 2 80.0% (1 top)" in lines[2]
+
+
 def test_fits_a_narrow_terminal(report):
     text = printed(terminal.table(report), width=80)
     assert "status" not in text  # every student is ok

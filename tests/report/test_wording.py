@@ -3,11 +3,10 @@ from dataclasses import replace
 import pytest
 
 from dass_ray import searches
-from dass_ray.network import Network
-from dass_ray.records import Foreign, Proxy
 from dass_ray.report import wording
 from dass_ray.report.gather import gather
 from dass_ray.report.statistics import compare
+from dass_ray.report.teachers import teachers
 
 from . import make
 
@@ -71,22 +70,36 @@ def test_sizes_by_hand(report):
     assert wording.sizes(report).startswith(said)
 
 
+def test_a_student_may_be_larger_than_its_teacher():
+    assert wording.against(580, 100) == "5.8× fewer"
+    assert wording.against(100, 270) == "2.7× more"
+
+
 def test_where_students_start(report):
-    assert wording.start(report) == "Students start from their teacher."
-    network = Network(source="transformers:resnet", image_size=32)
-    proxy = Proxy(fingerprint="p", validation=0.81, test=0.8, curve=(), seconds=1)
-    foreign = Foreign(network=network, weights="w", params=10**7, flops=10**9, proxy=proxy)
-    teacher = report.card.teacher.model_copy(update={"foreign": foreign})
-    card = report.card.model_copy(update={"teacher": teacher})
-    assert wording.start(replace(report, card=card)) == (
-        "The teacher is transformers:resnet. Students start from its proxy, a ResNet of the space "
-        "micro that was distilled from it and reaches 81.0% validation, 80.0% test."
+    assert wording.start(report, report.teacher) == "Students start from their teacher."
+    assert wording.of_teachers(report) == []
+    card = report.card.model_copy(update={"teacher": make.foreign(report.card.teacher)})
+    (teacher,) = teachers(card)
+    assert wording.start(report, teacher) == (
+        "The teacher is transformers:resnet. Students start from its proxy, the largest network of "
+        "the space micro, which was distilled from it and reaches 81.0% validation, 80.0% test."
     )
     kd = card.config.kd.model_copy(update={"start": "random"})
     card = card.model_copy(update={"config": card.config.model_copy(update={"kd": kd})})
     assert "Students start untrained; they are scored by its proxy" in wording.start(
-        replace(report, card=card)
+        replace(report, card=card), teacher
     )
+
+
+def test_which_student_from_which_of_several_teachers(two_teachers):
+    assert "its teacher, teacher 2 (t2), reaches 88.0%" in wording.headline(two_teachers)
+    assert wording.start(two_teachers, two_teachers.teacher).startswith(
+        "Teacher 2 (t2) is transformers:resnet. Students start from its proxy"
+    )
+    assert wording.of_teachers(two_teachers) == [
+        "On the test split students average: from teacher 1 70.0% (1 top) and 60.0% (1 random); "
+        "from teacher 2 80.0% (1 top)."
+    ]
 
 
 def test_correlation(report):
