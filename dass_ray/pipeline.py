@@ -36,7 +36,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     watcher, clock = watcher or Silent(), Clock()
     store = open_store(config.store)
     data = resolve(store, config.dataset).card
-    costs = _costs(store, config, len(data.classes))
+    costs = costs_of(store, config, len(data.classes))
     config.limits.check(costs)
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
     watcher.phase("starting Ray", 1)
@@ -45,7 +45,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
         scorer.count(config.resources, 1)
         with clock.phase("teacher"):
             teacher = _teacher(store, config, data, watcher)
-        card = _card(store, config, teacher, f"{predictor.name} {predictor.fingerprint[:12]}")
+        card = _card(store, config, teacher, predictor.identity)
         Rounds(store, config, card, costs, watcher, clock).run()
     searches.write_finished(
         store, card.id, Finished(finished_at=time.time(), seconds=clock.seconds)
@@ -53,7 +53,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     return card.id
 
 
-def _costs(store: Store, config: SearchConfig, classes: int) -> Costs:
+def costs_of(store: Store, config: SearchConfig, classes: int) -> Costs:
     """What students cost, with their latency where the config names a table."""
     if config.latency is None:
         return Costs(config.space, classes)
@@ -69,7 +69,14 @@ def _teacher(
     if config.teacher_id is None:
         (card,) = train_teachers(CollectConfig.of_teacher(config), watcher)
         return card
-    card = known_card(store, config.teacher_id)
+    return named_teacher(store, config, config.teacher_id, data)
+
+
+def named_teacher(
+    store: Store, config: SearchConfig, identity: str, data: DatasetCard
+) -> TeacherCard:
+    """The teacher of that identity; UserError where the search cannot take it."""
+    card = known_card(store, identity)
     if card.dataset_fingerprint != data.fingerprint:
         raise UserError(
             f"teacher {card.id} knows {card.dataset!r} with {len(card.classes)} classes, not "
@@ -111,16 +118,24 @@ def _card(store: Store, config: SearchConfig, teacher: TeacherCard, predictor: s
     )
     searches.write_object(store, new, f"searches/{new.id}/card.json")
     there = searches.card(store, new.id)
+    check_same(there, config, teacher, predictor)
+    return searches.extend(store, there, Budget.of(config))
+
+
+def check_same(
+    there: SearchCard, config: SearchConfig, teacher: TeacherCard | None, predictor: str
+) -> None:
+    """UserError where the search in the store is another one. teacher: None where it is new."""
     if (
         _decides(there.config) != _decides(config)
+        or teacher is None
         or there.teacher.fingerprint != teacher.fingerprint
         or there.predictor != predictor
     ):
         raise UserError(
-            f"the store has another search called {new.id!r}, with other settings: "
+            f"the store has another search called {there.id!r}, with other settings: "
             "choose another name"
         )
-    return searches.extend(store, there, Budget.of(config))
 
 
 def _decides(config: SearchConfig) -> dict[str, object]:

@@ -23,6 +23,9 @@ StoreUri = Annotated[
 Address = Annotated[
     str | None, typer.Option("--address", help="Ray cluster; by default one is started here.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only tell what would be done, and how long it takes.")
+]
 
 
 def configured(

@@ -7,7 +7,16 @@ import typer
 from rich.console import Console
 
 from dass_ray import searches
-from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured, store_uri
+from dass_ray.cli import search_plan
+from dass_ray.cli.options import (
+    Address,
+    ConfigFile,
+    DryRun,
+    Settings,
+    StoreUri,
+    configured,
+    store_uri,
+)
 from dass_ray.cli.progress import Bars
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
@@ -33,6 +42,7 @@ def search(
     out: Annotated[
         Path | None, typer.Option("--report", help="HTML file to write [report-SEARCH.html]")
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Find the students that will be best after distillation, and distil the few best.
 
@@ -47,10 +57,13 @@ def search(
 
         dass-ray search -d cifar10 -s limits.params=150000 -s verify.top=8 -s verify.rounds=2
     """
-    from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
-
     settled = configured(SearchConfig, config, settings, store, address, dataset=dataset)
     console = Console()
+    if dry_run:
+        search_plan.show(settled, console)
+        return
+    from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
+
     with Bars(console) as bars:
         identity = pipeline.search(settled, bars)
     _show(console, open_store(settled.store, write=False), identity, out)

@@ -84,7 +84,7 @@ def distil(
     """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
     count = slots(demand)
-    done = _done(store, rules.how)
+    done = done_keys(store, rules.how)
     left = sum(len(block.specs) for block in missing(work.blocks(), done)) if len(done) else None
     left = work.total if left is None else left
     watcher.phase("distilling students", work.total)
@@ -116,7 +116,7 @@ def _measured_share(
     return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
 
 
-def _done(store: Store, how: How) -> KeySet:
+def done_keys(store: Store, how: How) -> KeySet:
     """The keys of runs that need not run (again)."""
     if not (how.retried or how.keep_weights):
         return ledger.done_keys(store)
