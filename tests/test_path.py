@@ -130,15 +130,19 @@ def search(*more: str) -> tuple[str, ...]:
     return ("search", "-c", "task.yaml", "-d", "bars", *words)
 
 
-def test_search_goes_on_from_the_store(home, monkeypatch):
-    """Batches, rounds and runs that are in the store are not made again."""
+def test_search_goes_on_from_the_store(home, capfd):
+    """What is in the store is not made again, and a quiet search says one line."""
     store = open_store("store")
     before = {path: store.get(path) for path in store.list("searches/mine")}
     store.delete("searches/mine/finished/000000.json")
     store.delete("searches/mine/batches/000002.parquet")
     store.delete("searches/mine/rounds/000001.json")
     runs = store.list("runs")
-    assert run(*search()) == 0
+    capfd.readouterr()
+    assert run(*search(), "--quiet") == 0
+    out, err = capfd.readouterr()
+    assert (err, out.count("\n")) == ("", 1)
+    assert re.match(r"Best student \S+: .+ Report: report-mine.html$", out)
     after = {path: store.get(path) for path in store.list("searches/mine")}
     assert after.keys() == before.keys()
     made_again = {path for path in before if after[path] != before[path]}

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dass_ray.cli.options import Address, ConfigFile, DryRun, Settings, StoreUri, configured
+from dass_ray.cli.options import (
+    Address,
+    ConfigFile,
+    DryRun,
+    Quiet,
+    Settings,
+    StoreUri,
+    configured,
+)
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig
@@ -32,6 +40,7 @@ def collect(
             help="Progress as a JSON line a minute [where the output is no terminal]",
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Generate a meta-dataset: distil many students of many tasks for real.
 
@@ -44,8 +53,8 @@ def collect(
         return
     from dass_ray.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
 
-    in_lines = not console.is_terminal if log_json is None else log_json
-    with Bars(console) as bars:
+    in_lines = not (console.is_terminal or quiet) if log_json is None else log_json
+    with Bars(console, quiet=quiet) as bars:
         log = _print if in_lines else None
         done = collect(settled, bars, retry_failed=retry_failed, log=log)
     for line in done.left_out:

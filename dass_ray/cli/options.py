@@ -26,6 +26,9 @@ Address = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only tell what would be done, and how long it takes.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no tables: errors and the result.")
+]
 
 
 def configured(

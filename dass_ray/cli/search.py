@@ -12,6 +12,7 @@ from dass_ray.cli.options import (
     Address,
     ConfigFile,
     DryRun,
+    Quiet,
     Settings,
     StoreUri,
     configured,
@@ -43,6 +44,7 @@ def search(
         Path | None, typer.Option("--report", help="HTML file to write [report-SEARCH.html]")
     ] = None,
     dry_run: DryRun = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the students that will be best after distillation, and distil the few best.
 
@@ -64,9 +66,9 @@ def search(
         return
     from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
 
-    with Bars(console) as bars:
+    with Bars(console, quiet=quiet) as bars:
         identity = pipeline.search(settled, bars)
-    _show(console, open_store(settled.store, write=False), identity, out)
+    _show(console, open_store(settled.store, write=False), identity, out, quiet=quiet)
 
 
 def report(
@@ -89,14 +91,19 @@ def newest(store: Store) -> str:
     return max(found, key=lambda card: card.started_at).id
 
 
-def _show(console: Console, store: Store, identity: str, out: Path | None) -> None:
+def _show(
+    console: Console, store: Store, identity: str, out: Path | None, *, quiet: bool = False
+) -> None:
     gathered = gather(store, identity)
     file = out or Path(f"report-{identity}.html")
     try:
         file.write_text(render(gathered), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write the report to {file}: {error.strerror}") from None
+    lines = summary(gathered)
+    if quiet:
+        console.print(f"{lines[0]} Report: {file}", highlight=False, soft_wrap=True)
+        return
     console.print(table(gathered))
-    for line in summary(gathered):
+    for line in (*lines, f"report: {file}"):
         console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"report: {file}", highlight=False, soft_wrap=True)

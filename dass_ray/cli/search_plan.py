@@ -58,9 +58,8 @@ def summary(found: "SearchForecast") -> list[str]:
     name = f"search {found.known.id}, begun in" if found.known else "a new search in"
     trained = "" if found.teacher else ", 1 teacher to be trained"
     upto = "up to " if found.students > _asked(found) else ""
-    lines = [
-        f"{name} {store}: {upto}{found.runs:,} KD runs, {found.done:,} there, {left:,} to do{trained}"
-    ]
+    runs = f"{upto}{found.runs:,} KD runs, {found.done:,} there, {left:,} to do{trained}"
+    lines = [f"{name} {store}: {runs}"]
     if not left and found.teacher:
         return lines
     cost = found.seconds
