@@ -136,6 +136,10 @@ Objective = Literal["accuracy", "accuracy_lower", "accuracy_upper", "params", "f
 """What a search optimises; lower and upper: one standard deviation below or above the mean."""
 
 
+Tracking = Literal["tensorboard", "mlflow", "wandb"]
+"""Where people watch runs, beside the store; see tracking/."""
+
+
 class SearchConfig(TeacherConfig):
     """A search: task, limits, how to explore and how much to verify."""
 
@@ -163,6 +167,10 @@ class SearchConfig(TeacherConfig):
     """Seed of the sampler."""
     verify: VerifyConfig = VerifyConfig()
     """Which students are really distilled."""
+    track: tuple[Tracking, ...] | None = None
+    """Where search and KD runs are also told; null: to TensorBoard, where it is installed."""
+    tracking: str = "./tracking"
+    """Folder of TensorBoard's files, on the machine where this process runs."""
 
     @model_validator(mode="after")
     def _has_what_it_optimises(self) -> Self:
@@ -224,6 +232,10 @@ class CollectConfig(StoreConfig):
     """Share of runs that fail or diverge at which the job stops, once it has done some."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed by which students are drawn."""
+    track: tuple[Tracking, ...] = ()
+    """Where each KD run is also told: worth it for some hundreds of runs."""
+    tracking: str = "./tracking"
+    """Folder of TensorBoard's files, on the machine where this process runs."""
 
     @classmethod
     def of_teacher(cls, config: TeacherConfig) -> "CollectConfig":

@@ -5,7 +5,7 @@ Every stage first looks at what the store has, so the same call goes on where it
 
 import time
 
-from dass_ray import __version__, latencies, searches
+from dass_ray import __version__, latencies, searches, tracking
 from dass_ray.actors import scorer
 from dass_ray.actors.session import ray_session
 from dass_ray.collect import train_teachers
@@ -22,9 +22,11 @@ from dass_ray.rounds import Rounds
 from dass_ray.searches import Budget, Finished, SearchCard
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
+from dass_ray.tracking.base import Facts
 from dass_ray.watch import Clock, Silent, Watcher
 
-ELSEWHERE = {"store", "address", "resources"}  # settings that may differ from call to call
+# Settings that may differ from call to call:
+ELSEWHERE = {"store", "address", "resources", "track", "tracking"}
 BY_TEACHER = {"network"}  # what the teacher's fingerprint says
 
 
@@ -39,6 +41,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     costs = costs_of(store, config, len(data.classes))
     config.limits.check(costs)
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
+    track = tracking.chosen(config.track)
     watcher.phase("starting Ray", 1)
     with ray_session(config.address):
         watcher.step(1, "")
@@ -46,11 +49,20 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
         with clock.phase("teacher"):
             teacher = _teacher(store, config, data, watcher)
         card = _card(store, config, teacher, predictor.identity)
-        Rounds(store, config, card, costs, watcher, clock).run()
+        with tracking.job(track, config.tracking, card.id, _facts(card)) as job:
+            Rounds(store, config, card, costs, watcher, clock, job).run()
     searches.write_finished(
         store, card.id, Finished(finished_at=time.time(), seconds=clock.seconds)
     )
     return card.id
+
+
+def _facts(card: SearchCard) -> Facts:
+    """What trackers know of a search."""
+    kept = ("dataset", "sampler", "candidates", "batch", "seed", "limits", "objectives", "verify")
+    config = card.config.model_dump(mode="json", include=set(kept))
+    told = {name: value if isinstance(value, int) else str(value) for name, value in config.items()}
+    return told | {"teacher": card.teacher.id, "predictor": card.predictor}
 
 
 def costs_of(store: Store, config: SearchConfig, classes: int) -> Costs:

@@ -18,6 +18,7 @@ from dass_ray.store import open_store
 
 from .make import TINY, specs
 from .make_latency import latency_table
+from .tracking.read import tensorboard
 
 CONFIG = """
 space: {name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}
@@ -194,9 +195,10 @@ def test_a_search_within_a_latency(home, capsys):
 
 
 def test_a_search_in_rounds(home, capsys):
-    """The second round is scored anew; lost, it is chosen again as it was."""
+    """The second round is scored anew; lost, it is chosen again as it was. TensorBoard is told."""
+    there = open_store("store").list("runs")
     rounds = search("name=mine-in-rounds", "verify.top=3", "verify.rounds=2")
-    assert run(*rounds) == 0
+    assert run(*rounds, "-s", "track=[tensorboard]") == 0
     out = capsys.readouterr().out
     assert "round 2 of 2: scoring the best again" in out
     assert "round 2 of 2: distilling students: 1 of 1" in out
@@ -208,6 +210,11 @@ def test_a_search_in_rounds(home, capsys):
     assert len({choice.spec for choice in chosen}) == 5
     before = {path: store.get(path) for path in store.list("searches/mine-in-rounds")}
     runs = store.list("runs")
+    told = tensorboard(home / "tracking" / "mine-in-rounds")
+    steps = [step for step, _ in told.pop("job")["best_predicted"]]
+    assert (len(steps), steps[-1]) == (4, 40)  # two batches a round, in the order they ended
+    assert len(told) == len(runs) - len(there)
+    assert all(len(curve["validation"]) == 2 and curve["test"] for curve in told.values())
     for path in ("finished/000000.json", "rounds/000002.json"):
         store.delete(f"searches/mine-in-rounds/{path}")
     assert run(*rounds) == 0
