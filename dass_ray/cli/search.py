@@ -1,5 +1,6 @@
 """`dass-ray search` and `report`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from dass_ray.cli.options import (
 from dass_ray.cli.progress import Bars
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
+from dass_ray.report import several, several_html, several_terminal
 from dass_ray.report.gather import gather
 from dass_ray.report.html import render
 from dass_ray.report.terminal import summary, table
@@ -29,6 +31,10 @@ from dass_ray.store.base import Store
 
 SearchId = Annotated[
     str | None, typer.Argument(help="The search's identity; the newest one by default.")
+]
+SearchIds = Annotated[
+    list[str] | None,
+    typer.Argument(help="Identities, several for one page; the newest search by default."),
 ]
 
 
@@ -72,15 +78,21 @@ def search(
 
 
 def report(
-    search: SearchId = None,
+    search: SearchIds = None,
     store: StoreUri = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="HTML file to write [report-SEARCH.html]")
     ] = None,
 ) -> None:
-    """Show a search again: the table here, and the report as one HTML file."""
+    """Show a search again: the table here, and the report as one HTML file.
+
+    Several searches are shown side by side, in report-searches.html.
+    """
     opened = open_store(store_uri(store), write=False)
-    _show(Console(), opened, search or newest(opened), out)
+    if search and len(search) > 1:
+        _show_several(Console(), opened, search, out or Path("report-searches.html"))
+        return
+    _show(Console(), opened, search[0] if search else newest(opened), out)
 
 
 def newest(store: Store) -> str:
@@ -96,10 +108,7 @@ def _show(
 ) -> None:
     gathered = gather(store, identity)
     file = out or Path(f"report-{identity}.html")
-    try:
-        file.write_text(render(gathered), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write the report to {file}: {error.strerror}") from None
+    _write(file, render(gathered))
     lines = summary(gathered)
     if quiet:
         console.print(f"{lines[0]} Report: {file}", highlight=False, soft_wrap=True)
@@ -107,3 +116,18 @@ def _show(
     console.print(table(gathered))
     for line in (*lines, f"report: {file}"):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _show_several(console: Console, store: Store, ids: Sequence[str], file: Path) -> None:
+    reports = several.gather_all(store, ids)
+    _write(file, several_html.render(reports))
+    console.print(several_terminal.table(reports))
+    for line in (several.headline(reports), f"report: {file}"):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _write(file: Path, page: str) -> None:
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write the report to {file}: {error.strerror}") from None
