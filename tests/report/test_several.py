@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from dass_ray import searches
+from dass_ray.cli.main import app
 from dass_ray.errors import UserError
 from dass_ray.limits import Limits
 from dass_ray.report import several, several_html, several_plots, several_terminal
@@ -98,6 +101,17 @@ def test_a_mark_for_each_student_and_a_line_for_each_search(two):
         if t["mode"] == "markers"
     ]
     assert len(set(looks)) == 12
+
+
+def test_the_command(store, report, tmp_path):
+    other = report.card.model_copy(update={"id": "other"})
+    searches.write_object(store, other, "searches/other/card.json")
+    file = tmp_path / "both.html"
+    words = ["report", make.ID, "other", "--store", store.uri, "--out", str(file)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert f"Of 2 searches on leaves, {make.ID} has" in result.output
+    assert "Searches side by side" in file.read_text()
 
 
 def test_nothing_is_verified_yet(two):
