@@ -75,6 +75,10 @@ class StoreConfig(Frozen):
     """What runs and scorers ask Ray for."""
 
 
+ELSEWHERE = {*StoreConfig.model_fields, "track", "tracking"}
+"""Settings that may differ from call to call: they decide no result."""
+
+
 class TeacherConfig(StoreConfig):
     """One teacher: a data set, the space of its students, a network, recipe and seed."""
 

@@ -9,7 +9,7 @@ from dass_ray import __version__, latencies, searches, tracking
 from dass_ray.actors import scorer
 from dass_ray.actors.session import ray_session
 from dass_ray.collect import train_teachers
-from dass_ray.config import CollectConfig, SearchConfig
+from dass_ray.config import ELSEWHERE, CollectConfig, SearchConfig
 from dass_ray.data.builtin import resolve
 from dass_ray.data.card import DatasetCard
 from dass_ray.errors import UserError
@@ -25,8 +25,6 @@ from dass_ray.store.base import Store
 from dass_ray.tracking.base import Facts
 from dass_ray.watch import Clock, Silent, Watcher
 
-# Settings that may differ from call to call:
-ELSEWHERE = {"store", "address", "resources", "track", "tracking"}
 BY_TEACHER = {"network"}  # what the teacher's fingerprint says
 
 

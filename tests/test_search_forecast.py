@@ -71,7 +71,7 @@ def test_nothing_is_there():
     assert (found.data, found.teacher, found.known) == (None, None, None)
     assert (found.scored, found.students, found.runs, found.done) == (0, 4, 8, 0)
     assert found.seconds is None
-    assert found.predictor.startswith("micro-v2 ")
+    assert found.predictor.startswith("micro-v")
 
 
 def test_a_search_that_is_begun(store):

@@ -4,16 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dass_ray.config import StoreConfig
+from dass_ray.config import ELSEWHERE
 from dass_ray.errors import UserError
 from dass_ray.report.candidates import CostName
 from dass_ray.report.gather import SearchReport, gather
 from dass_ray.report.students import Student
 from dass_ray.report.wording import percent
 from dass_ray.store.base import Store
-
-ELSEWHERE = {*StoreConfig.model_fields, "name", "track", "tracking"}
-"""Settings that say nothing about the result."""
 
 
 def gather_all(store: Store, ids: Sequence[str]) -> list[SearchReport]:
@@ -25,7 +22,9 @@ def gather_all(store: Store, ids: Sequence[str]) -> list[SearchReport]:
 
 def differences(reports: Sequence[SearchReport]) -> list[dict[str, str]]:
     """For each search, the settings in which not all are alike, as `--set` would take them."""
-    every = [_flat(r.card.config.model_dump(mode="json", exclude=ELSEWHERE)) for r in reports]
+    every = [
+        _flat(r.card.config.model_dump(mode="json", exclude=ELSEWHERE | {"name"})) for r in reports
+    ]
     names = dict.fromkeys(name for one in every for name in one)
     differ = [name for name in names if len({one.get(name) for one in every}) > 1]
     return [{name: one.get(name, "null") for name in differ} for one in every]

@@ -41,7 +41,7 @@ def _students(number: int, report: SearchReport, cost: CostName) -> Trace:
     turn = number + number // len(COLOURS)
     sizes = [14 if student is report.best else 9 for student in report.verified]
     edge = {"color": "--paper", "width": 1.5}
-    look = {"symbol": SYMBOLS[turn % len(SYMBOLS)], "size": sizes, "color": colour(number)}
+    look: Trace = {"symbol": SYMBOLS[turn % len(SYMBOLS)], "size": sizes, "color": colour(number)}
     look["opacity"] = 1
     hover = [
         f"<b>{html.escape(report.card.id)}</b><br>{html.escape(student.choice.spec)}<br>"
