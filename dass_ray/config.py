@@ -75,6 +75,10 @@ class StoreConfig(Frozen):
     """What runs and scorers ask Ray for."""
 
 
+ELSEWHERE = {*StoreConfig.model_fields, "track", "tracking"}
+"""Settings that may differ from call to call: they decide no result."""
+
+
 class TeacherConfig(StoreConfig):
     """One teacher: a data set, the space of its students, a network, recipe and seed."""
 
@@ -136,6 +140,10 @@ Objective = Literal["accuracy", "accuracy_lower", "accuracy_upper", "params", "f
 """What a search optimises; lower and upper: one standard deviation below or above the mean."""
 
 
+Tracking = Literal["tensorboard", "mlflow", "wandb"]
+"""Where people watch runs, beside the store; see tracking/."""
+
+
 class SearchConfig(TeacherConfig):
     """A search: task, limits, how to explore and how much to verify."""
 
@@ -166,6 +174,10 @@ class SearchConfig(TeacherConfig):
     teachers: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
     """Several teachers of the store, instead of teacher_id: which one to distil a student from is
     chosen with the student."""
+    track: tuple[Tracking, ...] | None = None
+    """Where search and KD runs are also told; null: to TensorBoard, where it is installed."""
+    tracking: str = "./tracking"
+    """Folder of TensorBoard's files, on the machine where this process runs."""
 
     @model_validator(mode="after")
     def _names_its_teachers_once(self) -> Self:
@@ -241,6 +253,10 @@ class CollectConfig(StoreConfig):
     """Share of runs that fail or diverge at which the job stops, once it has done some."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed by which students are drawn."""
+    track: tuple[Tracking, ...] = ()
+    """Where each KD run is also told: worth it for some hundreds of runs."""
+    tracking: str = "./tracking"
+    """Folder of TensorBoard's files, on the machine where this process runs."""
 
     @classmethod
     def of_teacher(cls, config: TeacherConfig) -> "CollectConfig":

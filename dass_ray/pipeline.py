@@ -6,11 +6,11 @@ Every stage first looks at what the store has, so the same call goes on where it
 import time
 from collections.abc import Sequence
 
-from dass_ray import __version__, latencies, searches
+from dass_ray import __version__, latencies, searches, tracking
 from dass_ray.actors import scorer
 from dass_ray.actors.session import ray_session
 from dass_ray.collect import train_teachers
-from dass_ray.config import CollectConfig, SearchConfig
+from dass_ray.config import ELSEWHERE, CollectConfig, SearchConfig
 from dass_ray.data.builtin import resolve
 from dass_ray.data.card import DatasetCard
 from dass_ray.errors import UserError
@@ -23,9 +23,9 @@ from dass_ray.rounds import Rounds
 from dass_ray.searches import Budget, Finished, SearchCard
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
+from dass_ray.tracking.base import Facts
 from dass_ray.watch import Clock, Silent, Watcher
 
-ELSEWHERE = {"store", "address", "resources"}  # settings that may differ from call to call
 BY_TEACHER = {"network"}  # what the teacher's fingerprint says
 
 
@@ -37,25 +37,36 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     watcher, clock = watcher or Silent(), Clock()
     store = open_store(config.store)
     data = resolve(store, config.dataset).card
-    costs = _costs(store, config, len(data.classes))
+    costs = costs_of(store, config, len(data.classes))
     config.limits.check(costs)
-    named = _named_teachers(store, config, data)
+    named = named_teachers(store, config, data)
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
+    track = tracking.chosen(config.track)
     watcher.phase("starting Ray", 1)
     with ray_session(config.address):
         watcher.step(1, "")
         scorer.count(config.resources, 1)
         with clock.phase("teacher"):
             teachers = named or train_teachers(CollectConfig.of_teacher(config), watcher)
-        card = _card(store, config, teachers, f"{predictor.name} {predictor.fingerprint[:12]}")
-        Rounds(store, config, card, costs, watcher, clock).run()
+        card = _card(store, config, teachers, predictor.identity)
+        with tracking.job(track, config.tracking, card.id, _facts(card)) as job:
+            Rounds(store, config, card, costs, watcher, clock, job).run()
     searches.write_finished(
         store, card.id, Finished(finished_at=time.time(), seconds=clock.seconds)
     )
     return card.id
 
 
-def _costs(store: Store, config: SearchConfig, classes: int) -> Costs:
+def _facts(card: SearchCard) -> Facts:
+    """What trackers know of a search."""
+    kept = ("dataset", "sampler", "candidates", "batch", "seed", "limits", "objectives", "verify")
+    config = card.config.model_dump(mode="json", include=set(kept))
+    told = {name: value if isinstance(value, int) else str(value) for name, value in config.items()}
+    teachers = ", ".join(teacher.id for teacher in card.teachers)
+    return told | {"teacher": teachers, "predictor": card.predictor}
+
+
+def costs_of(store: Store, config: SearchConfig, classes: int) -> Costs:
     """What students cost, with their latency where the config names a table."""
     if config.latency is None:
         return Costs(config.space, classes)
@@ -64,7 +75,7 @@ def _costs(store: Store, config: SearchConfig, classes: int) -> Costs:
     return Costs(config.space, classes, table)
 
 
-def _named_teachers(store: Store, config: SearchConfig, data: DatasetCard) -> list[TeacherCard]:
+def named_teachers(store: Store, config: SearchConfig, data: DatasetCard) -> list[TeacherCard]:
     """The teachers that the config names; none where its recipe makes the only one."""
     names = config.teachers or ((config.teacher_id,) if config.teacher_id else ())
     cards = [_fitting(known_card(store, name), config, data) for name in names]
@@ -126,20 +137,27 @@ def _card(
     )
     searches.write_object(store, new, f"searches/{new.id}/card.json")
     there = searches.card(store, new.id)
-    if (
-        _decides(there.config) != _decides(config)
-        or _fingerprints(there) != _fingerprints(new)
-        or there.predictor != predictor
-    ):
-        raise UserError(
-            f"the store has another search called {new.id!r}, with other settings: "
-            "choose another name"
-        )
+    check_same(there, config, teachers, predictor)
     return searches.extend(store, there, Budget.of(config))
 
 
-def _fingerprints(card: SearchCard) -> list[str]:
-    return [teacher.fingerprint for teacher in card.teachers]
+def check_same(
+    there: SearchCard, config: SearchConfig, teachers: Sequence[TeacherCard], predictor: str
+) -> None:
+    """UserError where the search in the store is another one. teachers: none where it is new."""
+    if (
+        _decides(there.config) != _decides(config)
+        or _fingerprints(there.teachers) != _fingerprints(teachers)
+        or there.predictor != predictor
+    ):
+        raise UserError(
+            f"the store has another search called {there.id!r}, with other settings: "
+            "choose another name"
+        )
+
+
+def _fingerprints(teachers: Sequence[TeacherCard]) -> list[str]:
+    return [teacher.fingerprint for teacher in teachers]
 
 
 def _decides(config: SearchConfig) -> dict[str, object]:

@@ -33,6 +33,7 @@ from dass_ray.search import Stage, explore
 from dass_ray.searches import Learned, Round, SearchCard
 from dass_ray.space import Spec, Specs
 from dass_ray.store.base import Store
+from dass_ray.tracking.job import Job
 from dass_ray.watch import Clock, Prefixed, Watcher
 
 RESCORED = 1024  # candidates of earlier rounds, the best, that a later one scores again
@@ -68,9 +69,11 @@ class Rounds:
         costs: Costs,
         watcher: Watcher,
         clock: Clock,
+        job: Job | None = None,
     ) -> None:
         self.store, self.config, self.card, self.costs = store, config, card, costs
         self.space, self.watcher, self.clock = card.config.space, watcher, clock
+        self.job = job or Job()
 
     def run(self) -> None:
         """All rounds to the end of the budget, from where the store has them.
@@ -98,7 +101,9 @@ class Rounds:
         ]
         if runs:
             with self.clock.phase("verify"):
-                distil_all(self.config, runs, self._told(number), shard=1, keep_weights=True)
+                distil_all(
+                    self.config, runs, self._told(number), shard=1, keep_weights=True, job=self.job
+                )
 
     def _round(self, number: int, candidates: int, top: int, earlier: list[Round]) -> Round:
         """Explores and chooses."""
@@ -115,6 +120,7 @@ class Rounds:
             explore(
                 self.store, self.card, self.costs, scorers, Stage(number, candidates, supports),
                 lambda done, best: told.step(done - before, f"best predicted {best:.1%}"),
+                self.job,
             )  # fmt: skip
             chosen = self._chosen(scorers, number, top, earlier, supports)
         record = Round(students=tuple(chosen), candidates=candidates)

@@ -27,11 +27,13 @@ from dass_ray.errors import UserError
 from dass_ray.explore.archive import Candidates, keys
 from dass_ray.explore.study import Explorer
 from dass_ray.explore.tables import from_table, to_table
+from dass_ray.explore.tracked import TellBatches
 from dass_ray.limits import Costs
 from dass_ray.predictor.scorer import Scored
 from dass_ray.searches import SearchCard
 from dass_ray.space import Space, Spec, Specs
 from dass_ray.store.base import Store
+from dass_ray.tracking.job import Job
 
 OnBatch = Callable[[int, float], None]
 """(candidates scored, best feasible prediction of this round so far)."""
@@ -200,10 +202,12 @@ def explore(
     scorers: list[Any],
     stage: Stage,
     on_batch: OnBatch,
+    job: Job | None = None,
 ) -> dict[str, float]:
     """Scores candidates until the search has as many in the store as the stage wants.
 
-    Returns the seconds that this process spent proposing and telling. RuntimeError where a batch
+    job: is told every batch. Returns the seconds that this process spent proposing and telling.
+    RuntimeError where a batch
     failed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -212,7 +216,7 @@ def explore(
     seconds = {"proposing": 0.0, "telling": 0.0}
     for lost in range(LOST + 1):
         searcher = BatchSearcher(card, store, costs, stage, on_batch)
-        error = _tune(searcher, scorers) if searcher.missing else None
+        error = _tune(searcher, scorers, job or Job()) if searcher.missing else None
         seconds = {name: seconds[name] + more for name, more in searcher.seconds.items()}
         if error is None:
             break
@@ -222,7 +226,7 @@ def explore(
     return seconds
 
 
-def _tune(searcher: BatchSearcher, scorers: list[Any]) -> Exception | None:
+def _tune(searcher: BatchSearcher, scorers: list[Any], job: Job) -> Exception | None:
     """Scores what is missing; the error of a batch that has none, since Tune gives up on it."""
     trainable = tune.with_parameters(
         score_batch, scorers=scorers, space=searcher.space, supports=searcher.stage.supports
@@ -236,7 +240,12 @@ def _tune(searcher: BatchSearcher, scorers: list[Any]) -> Exception | None:
                 max_concurrent_trials=len(scorers) + AHEAD,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(storage_path=folder, name="search", verbose=0),
+            run_config=tune.RunConfig(
+                storage_path=folder,
+                name="search",
+                verbose=0,
+                callbacks=[TellBatches(searcher, job)],
+            ),
         )
         try:
             results = tuner.fit()

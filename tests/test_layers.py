@@ -21,7 +21,7 @@ LAYERS = {
     "actors": 3,
     "bench": 4, "cli": 4, "collect": 4, "contest": 4, "explore": 4, "export": 4,
     "import_teacher": 4, "job_server": 4, "pipeline": 4, "replay": 4, "report": 4, "rounds": 4,
-    "search": 4, "verify": 4,
+    "search": 4, "search_forecast": 4, "tracking": 4, "verify": 4,
 }  # fmt: skip
 FORBIDDEN = {0: {"torch", "ray"}, 1: {"ray"}, 2: {"ray"}}
 

@@ -18,6 +18,7 @@ from dass_ray.store import open_store
 
 from .make import TINY, specs
 from .make_latency import latency_table
+from .tracking.read import tensorboard
 
 CONFIG = """
 space: {name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}
@@ -130,15 +131,19 @@ def search(*more: str) -> tuple[str, ...]:
     return ("search", "-c", "task.yaml", "-d", "bars", *words)
 
 
-def test_search_goes_on_from_the_store(home, monkeypatch):
-    """Batches, rounds and runs that are in the store are not made again."""
+def test_search_goes_on_from_the_store(home, capfd):
+    """What is in the store is not made again, and a quiet search says one line."""
     store = open_store("store")
     before = {path: store.get(path) for path in store.list("searches/mine")}
     store.delete("searches/mine/finished/000000.json")
     store.delete("searches/mine/batches/000002.parquet")
     store.delete("searches/mine/rounds/000001.json")
     runs = store.list("runs")
-    assert run(*search()) == 0
+    capfd.readouterr()
+    assert run(*search(), "--quiet") == 0
+    out, err = capfd.readouterr()
+    assert (err, out.count("\n")) == ("", 1)
+    assert re.match(r"Best student \S+: .+ Report: report-mine.html$", out)
     after = {path: store.get(path) for path in store.list("searches/mine")}
     assert after.keys() == before.keys()
     made_again = {path for path in before if after[path] != before[path]}
@@ -190,9 +195,10 @@ def test_a_search_within_a_latency(home, capsys):
 
 
 def test_a_search_in_rounds(home, capsys):
-    """The second round is scored anew; lost, it is chosen again as it was."""
+    """The second round is scored anew; lost, it is chosen again as it was. TensorBoard is told."""
+    there = open_store("store").list("runs")
     rounds = search("name=mine-in-rounds", "verify.top=3", "verify.rounds=2")
-    assert run(*rounds) == 0
+    assert run(*rounds, "-s", "track=[tensorboard]") == 0
     out = capsys.readouterr().out
     assert "round 2 of 2: scoring the best again" in out
     assert "round 2 of 2: distilling students: 1 of 1" in out
@@ -204,6 +210,11 @@ def test_a_search_in_rounds(home, capsys):
     assert len({choice.spec for choice in chosen}) == 5
     before = {path: store.get(path) for path in store.list("searches/mine-in-rounds")}
     runs = store.list("runs")
+    told = tensorboard(home / "tracking" / "mine-in-rounds")
+    steps = [step for step, _ in told.pop("job")["best_predicted"]]
+    assert (len(steps), steps[-1]) == (4, 40)  # two batches a round, in the order they ended
+    assert len(told) == len(runs) - len(there)
+    assert all(len(curve["validation"]) == 2 and curve["test"] for curve in told.values())
     for path in ("finished/000000.json", "rounds/000002.json"):
         store.delete(f"searches/mine-in-rounds/{path}")
     assert run(*rounds) == 0

@@ -84,7 +84,7 @@ class World:
         yield [SimpleNamespace(score=SimpleNamespace(remote=score))] * self.scorers
         self.open = False
 
-    def explore(self, store, card, costs, scorers, stage, on_batch):
+    def explore(self, store, card, costs, scorers, stage, on_batch, job):
         """The next candidates of the pool, as the searcher would commit them."""
         assert self.open
         self.stages.append(stage)
@@ -99,7 +99,7 @@ class World:
             done += len(some)
             on_batch(done, 0.5)
 
-    def distil_all(self, config, runs, watcher, *, shard, keep_weights):
+    def distil_all(self, config, runs, watcher, *, shard, keep_weights, job):
         assert not self.open  # a scorer would keep the CPU
         assert (shard, keep_weights) == (1, True)
         watcher.phase("distilling students", len(runs))

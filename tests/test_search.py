@@ -27,7 +27,7 @@ def explored(monkeypatch):
 
     def run(*errors):
         left = iter(errors)
-        monkeypatch.setattr(search, "_tune", lambda _searcher, _scorers: next(left))
+        monkeypatch.setattr(search, "_tune", lambda *_: next(left))
         stage = Stage(number=1, candidates=10, supports=((),))
         return explore(SimpleNamespace(), None, None, [], stage, lambda *_: None)
 

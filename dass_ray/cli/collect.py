@@ -1,17 +1,24 @@
 """`dass-ray collect`: filling the store with runs."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured
+from dass_ray.cli.options import (
+    Address,
+    ConfigFile,
+    DryRun,
+    Quiet,
+    Settings,
+    StoreUri,
+    configured,
+)
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig
-from dass_ray.store import open_store
+from dass_ray.store import look
 
 if TYPE_CHECKING:
     from dass_ray.collect.forecast import Forecast
@@ -22,9 +29,7 @@ def collect(
     settings: Settings = None,
     store: StoreUri = None,
     address: Address = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be done, and how long it takes.")
-    ] = False,
+    dry_run: DryRun = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also run again what failed before.")
     ] = False,
@@ -35,6 +40,7 @@ def collect(
             help="Progress as a JSON line a minute [where the output is no terminal]",
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Generate a meta-dataset: distil many students of many tasks for real.
 
@@ -47,8 +53,8 @@ def collect(
         return
     from dass_ray.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
 
-    in_lines = not console.is_terminal if log_json is None else log_json
-    with Bars(console) as bars:
+    in_lines = not (console.is_terminal or quiet) if log_json is None else log_json
+    with Bars(console, quiet=quiet) as bars:
         log = _print if in_lines else None
         done = collect(settled, bars, retry_failed=retry_failed, log=log)
     for line in done.left_out:
@@ -65,9 +71,7 @@ def _print(facts: dict[str, Any]) -> None:
 def _forecast(config: CollectConfig, retry_failed: bool, console: Console) -> None:
     from dass_ray.collect.forecast import forecast  # noqa: PLC0415 - Ray and torch take seconds
 
-    missing = "://" not in config.store and not Path(config.store).expanduser().exists()
-    opened = None if missing else open_store(config.store, write=False)
-    found = forecast(config, opened, retry_failed=retry_failed)
+    found = forecast(config, look(config.store), retry_failed=retry_failed)
     shown = table("data set", "teacher", "runs", "done", "to do", "hours", folded="data set")
     for task in found.tasks:
         teacher = task.teacher.id if task.teacher else "to be trained"

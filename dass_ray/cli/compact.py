@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dass_ray.cli.options import StoreUri, store_uri
+from dass_ray.cli.options import Quiet, StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.ledger.compact import compact as merge
 from dass_ray.ledger.sweep import GRACE, sweep
@@ -17,6 +17,7 @@ def compact(
     grace: Annotated[
         float, typer.Option(min=0.0, help="Minutes until parts that are merged are deleted.")
     ] = GRACE / 60,
+    quiet: Quiet = False,
 ) -> None:
     """Merge the many small files of finished runs into a few large ones.
 
@@ -26,7 +27,7 @@ def compact(
     when nobody reads them any more.
     """
     opened, console = open_store(store_uri(store)), Console()
-    with Bars(console) as bars:
+    with Bars(console, quiet=quiet) as bars:
         done = merge(opened, bars)
         deleted = sweep(opened, bars, grace=60 * grace)
     console.print(

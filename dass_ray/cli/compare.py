@@ -23,6 +23,7 @@ def compare(
     store: StoreUri = None,
     address: Address = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Search one task by the predictor, by chance, by zero-cost scores and by KD, and compare.
 
@@ -35,7 +36,7 @@ def compare(
     from dass_ray.contest.run import compare  # noqa: PLC0415 - Ray and torch take seconds
     from dass_ray.contest.table import lines  # noqa: PLC0415
 
-    with Bars(Console(stderr=True)) as bars:
+    with Bars(Console(stderr=True), quiet=quiet) as bars:
         found = lines(compare(settled, bars))
     if as_json:
         for line in found:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dass_ray.cli.options import StoreUri, store_uri
+from dass_ray.cli.options import Quiet, StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.errors import UserError
@@ -34,6 +34,7 @@ def import_(
             help="SOURCE is a folder of images without classes; NAME becomes DATASET with them.",
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Import images with their classes.
 
@@ -51,7 +52,7 @@ def import_(
     if unlabelled_beside is not None and size is not None:
         raise UserError("leave --size out: unlabelled images get the size of those beside them")
     console, opened = Console(), open_store(store_uri(store))
-    with Bars(console) as bars:
+    with Bars(console, quiet=quiet) as bars:
         bars.phase("reading images", 0)
         if unlabelled_beside is None:
             card = import_images(

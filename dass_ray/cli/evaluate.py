@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dass_ray.cli.options import ConfigFile, Settings, StoreUri, configured
+from dass_ray.cli.options import ConfigFile, Quiet, Settings, StoreUri, configured
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.config import EvaluateConfig
@@ -33,6 +33,7 @@ def evaluate(
             "kept there for the next evaluation, since they take the longest.",
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """How a predictor ranks students of unseen tasks, beside every baseline.
 
@@ -42,7 +43,7 @@ def evaluate(
     are a part of the config: see configs/micro_evaluate.yaml.
     """
     from dass_ray.evaluation.evaluate import evaluate  # noqa: PLC0415 - torch takes a second
-    from dass_ray.report import evaluation_terminal  # noqa: PLC0415
+    from dass_ray.report import evaluation_terminal, evaluation_words  # noqa: PLC0415
 
     settled = configured(EvaluateConfig, config, settings, store, datasets=dataset or None)
     if out is not None and out.exists() and not out.is_dir():
@@ -50,11 +51,14 @@ def evaluate(
     console, opened = Console(), open_store(settled.store, write=False)
     with (
         tempfile.TemporaryDirectory(prefix="dass-ray-embeddings-") as folder,
-        Bars(console) as bars,
+        Bars(console, quiet=quiet) as bars,
     ):
         scores_in = (out or Path(folder)) / "zero_cost"
         found = evaluate(opened, settled, Path(folder), scores_in, bars)
-    evaluation_terminal.show(found, console, tasks)
+    if quiet:
+        console.print(evaluation_words.headline(found), highlight=False, soft_wrap=True)
+    else:
+        evaluation_terminal.show(found, console, tasks)
     if out is not None:
         from dass_ray.report import evaluation_files  # noqa: PLC0415
 

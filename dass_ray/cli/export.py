@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dass_ray.cli.options import StoreUri, store_uri
+from dass_ray.cli.options import Quiet, StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.search import SearchId, newest
 from dass_ray.cli.tables import table
@@ -41,6 +41,7 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
     licence: Annotated[str, typer.Option(help="Of the weights, for the card.")] = "unknown",
     data_licence: Annotated[str, typer.Option(help="Of the data set, for the card.")] = "unknown",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("student"),
+    quiet: Quiet = False,
 ) -> None:
     """Write a verified student: weights, programs, a card, and a loader that needs torch alone.
 
@@ -68,15 +69,16 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
         "the options",
     )  # fmt: skip
     opened, console = open_store(store_uri(store), write=False), Console()
-    with Bars(console) as bars:
+    with Bars(console, quiet=quiet) as bars:
         card = export(opened, search or newest(opened), out, config, bars)
-    console.print(_forms(card))
+    if not quiet:
+        console.print(_forms(card))
     console.print(
         f"{out}: student {card.spec} of teacher {card.teacher}, {card.params:,} parameters, "
         f"validation {card.verified.validation:.1%}, test {card.verified.test:.1%}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    if onnx is None and not available():
+    if onnx is None and not quiet and not available():
         console.print("no ONNX, since its packages are missing: pip install 'dass-ray[onnx]'")
 
 

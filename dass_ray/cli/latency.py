@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from dass_ray.cli.options import StoreUri, store_uri
+from dass_ray.cli.options import Quiet, StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.families import codes
@@ -19,7 +20,7 @@ app = typer.Typer(
 
 
 @app.command()
-def measure(
+def measure(  # noqa: PLR0913, PLR0917 - a command's options
     name: Annotated[str, typer.Argument(help="What the table is called from now on.")],
     space: Annotated[str, typer.Option(help="A preset, such as micro or paper.")] = "micro",
     classes: Annotated[int, typer.Option(min=1, help="Outputs of the students.")] = 10,
@@ -29,6 +30,7 @@ def measure(
     students: Annotated[int, typer.Option(min=LEAST, help="Students to measure.")] = 48,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice of students.")] = 0,
     store: StoreUri = None,
+    quiet: Quiet = False,
 ) -> None:
     """Measure students on this machine and fit a table of their blocks' times.
 
@@ -59,14 +61,16 @@ def measure(
     opened = open_store(store_uri(store))
     known = latencies.find(opened, name, setup)
     if known is None:
-        with Bars(console) as bars:
+        with Bars(console, quiet=quiet) as bars:
             bars.phase("timing students", ROUNDS * students)
             measured = timed(
                 chosen, classes, found,
                 batch=batch, threads=threads, students=students, seed=seed, on_student=bars.step,
             )  # fmt: skip
         known = latencies.commit(opened, name, fit(setup, measured))
-    _show(console, name, known)
+    _tell(console, name, known)
+    if not quiet:
+        console.print(_extremes(known))
 
 
 @app.command("list")
@@ -88,8 +92,8 @@ def list_(store: StoreUri = None) -> None:
     Console().print(shown)
 
 
-def _show(console: Console, name: str, one: LatencyTable) -> None:
-    """The measured range, the errors, and the rows of the narrowest and widest blocks."""
+def _tell(console: Console, name: str, one: LatencyTable) -> None:
+    """The measured range and the errors."""
     times, off = [student.ms for student in one.measured], one.errors
     console.print(
         f"{name}: {one.setup}\n"
@@ -98,10 +102,14 @@ def _show(console: Console, name: str, one: LatencyTable) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _extremes(one: LatencyTable) -> Table:
+    """The rows of the narrowest and widest blocks."""
     shown = table("stage", "place", "inputs", "block", "ms", folded="")
     shown.add_row("", "stem, head, call", "", "", f"{one.base:.4f}")
     for row in one.extremes:
         place = "first" if row.first else "other"
         kind = block_text(codes.block(row.block, one.space.numbers))
         shown.add_row(str(row.stage), place, str(row.inputs), kind, f"{row.ms:.4f}")
-    console.print(shown)
+    return shown

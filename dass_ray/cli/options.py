@@ -23,6 +23,12 @@ StoreUri = Annotated[
 Address = Annotated[
     str | None, typer.Option("--address", help="Ray cluster; by default one is started here.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only tell what would be done, and how long it takes.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no tables: errors and the result.")
+]
 
 
 def configured(

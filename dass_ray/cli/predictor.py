@@ -5,14 +5,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dass_ray.cli.options import ConfigFile, Settings, StoreUri, configured
+from dass_ray.cli.options import ConfigFile, Quiet, Settings, StoreUri, configured
 from dass_ray.cli.progress import Bars
 from dass_ray.config import MetaTrainConfig
 from dass_ray.store import open_store
 
 
 def meta_train(
-    config: ConfigFile = None, settings: Settings = None, store: StoreUri = None
+    config: ConfigFile = None,
+    settings: Settings = None,
+    store: StoreUri = None,
+    quiet: Quiet = False,
 ) -> None:
     """Meta-train a predictor on collected runs, and keep it in the store.
 
@@ -25,7 +28,7 @@ def meta_train(
     console, opened = Console(), open_store(settled.store)
     with (
         tempfile.TemporaryDirectory(prefix="dass-ray-embeddings-") as folder,
-        Bars(console) as bars,
+        Bars(console, quiet=quiet) as bars,
     ):
         command = _command(config, settings)
         card = make(opened, settled, command, Path(folder), bars)

@@ -24,10 +24,11 @@ INTERRUPTED, TERMINATED = 130, 143  # exit codes after Ctrl-C and SIGTERM, as sh
 
 
 class Bars:
-    """A `watch.Watcher` that shows phases and steps to a person."""
+    """A `watch.Watcher` that shows phases and steps to a person; a quiet one shows none."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self.console, self.name, self.total = console, "", 0
+        self.lines = not quiet and not console.is_terminal
         self.task: TaskID | None = None
         self.started = self.line_at = time.monotonic()
         self.first = self.told = 0
@@ -42,7 +43,7 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
             console=console,
-            disable=not console.is_terminal,
+            disable=quiet or not console.is_terminal,
         )
 
     def __enter__(self) -> Self:
@@ -88,5 +89,5 @@ class Bars:
         self.step(done, "")
 
     def _line(self, text: str) -> None:
-        if not self.console.is_terminal:
+        if self.lines:
             self.console.print(text, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from dass_ray.cli.options import ConfigFile, Settings, StoreUri, configured
+from dass_ray.cli.options import ConfigFile, Quiet, Settings, StoreUri, configured
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.config import RecordConfig
@@ -31,6 +31,7 @@ def record(
         Path | None,
         typer.Option(help="Folder of zero-cost scores that `evaluate --out` kept (zero_cost)."),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a store's finished runs as one file that `replay` and pandas can read.
 
@@ -40,7 +41,10 @@ def record(
 
     settled, console = configured(RecordConfig, config, settings, store), Console()
     opened = open_store(settled.store, write=False)
-    with tempfile.TemporaryDirectory(prefix="dass-ray-record-") as folder, Bars(console) as bars:
+    with (
+        tempfile.TemporaryDirectory(prefix="dass-ray-record-") as folder,
+        Bars(console, quiet=quiet) as bars,
+    ):
         kept = scores_in or Path(folder) / "zero_cost"
         found = record(opened, settled, Path(folder), kept, bars)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +75,7 @@ def replay(
     runs: Annotated[int, typer.Option(min=1, help="KD runs that a method may ask for.")] = 20,
     repeats: Annotated[int, typer.Option(min=1, help="Repeats, each with other KD seeds.")] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a method.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Replay ways of choosing students against recorded KD runs, in seconds and without a GPU.
 
@@ -86,7 +91,7 @@ def replay(
     recorded, console = Recorded.read(source), Console()
     chosen = recorded.chosen(tasks or ())
     wanted = methods or [m for m in names(chosen[0]) if all(m in names(task) for task in chosen)]
-    with Bars(Console(stderr=True)) as bars:
+    with Bars(Console(stderr=True), quiet=quiet) as bars:
         found = replay(chosen, wanted, runs, repeats, bars)
     every = sorted(summaries(found), key=lambda one: one.regret[-1])
     if as_json:

@@ -1,5 +1,6 @@
 """`dass-ray search` and `report`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,21 @@ import typer
 from rich.console import Console
 
 from dass_ray import searches
-from dass_ray.cli.options import Address, ConfigFile, Settings, StoreUri, configured, store_uri
+from dass_ray.cli import search_plan
+from dass_ray.cli.options import (
+    Address,
+    ConfigFile,
+    DryRun,
+    Quiet,
+    Settings,
+    StoreUri,
+    configured,
+    store_uri,
+)
 from dass_ray.cli.progress import Bars
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
+from dass_ray.report import several, several_html, several_terminal
 from dass_ray.report.gather import gather
 from dass_ray.report.html import render
 from dass_ray.report.terminal import summary, table
@@ -19,6 +31,10 @@ from dass_ray.store.base import Store
 
 SearchId = Annotated[
     str | None, typer.Argument(help="The search's identity; the newest one by default.")
+]
+SearchIds = Annotated[
+    list[str] | None,
+    typer.Argument(help="Identities, several for one page; the newest search by default."),
 ]
 
 
@@ -33,6 +49,8 @@ def search(
     out: Annotated[
         Path | None, typer.Option("--report", help="HTML file to write [report-SEARCH.html]")
     ] = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the students that will be best after distillation, and distil the few best.
 
@@ -47,25 +65,34 @@ def search(
 
         dass-ray search -d cifar10 -s limits.params=150000 -s verify.top=8 -s verify.rounds=2
     """
-    from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
-
     settled = configured(SearchConfig, config, settings, store, address, dataset=dataset)
     console = Console()
-    with Bars(console) as bars:
+    if dry_run:
+        search_plan.show(settled, console)
+        return
+    from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
+
+    with Bars(console, quiet=quiet) as bars:
         identity = pipeline.search(settled, bars)
-    _show(console, open_store(settled.store, write=False), identity, out)
+    _show(console, open_store(settled.store, write=False), identity, out, quiet=quiet)
 
 
 def report(
-    search: SearchId = None,
+    search: SearchIds = None,
     store: StoreUri = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="HTML file to write [report-SEARCH.html]")
     ] = None,
 ) -> None:
-    """Show a search again: the table here, and the report as one HTML file."""
+    """Show a search again: the table here, and the report as one HTML file.
+
+    Several searches are shown side by side, in report-searches.html.
+    """
     opened = open_store(store_uri(store), write=False)
-    _show(Console(), opened, search or newest(opened), out)
+    if search and len(search) > 1:
+        _show_several(Console(), opened, search, out or Path("report-searches.html"))
+        return
+    _show(Console(), opened, search[0] if search else newest(opened), out)
 
 
 def newest(store: Store) -> str:
@@ -76,14 +103,31 @@ def newest(store: Store) -> str:
     return max(found, key=lambda card: card.started_at).id
 
 
-def _show(console: Console, store: Store, identity: str, out: Path | None) -> None:
+def _show(
+    console: Console, store: Store, identity: str, out: Path | None, *, quiet: bool = False
+) -> None:
     gathered = gather(store, identity)
     file = out or Path(f"report-{identity}.html")
+    _write(file, render(gathered))
+    lines = summary(gathered)
+    if quiet:
+        console.print(f"{lines[0]} Report: {file}", highlight=False, soft_wrap=True)
+        return
+    console.print(table(gathered))
+    for line in (*lines, f"report: {file}"):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _show_several(console: Console, store: Store, ids: Sequence[str], file: Path) -> None:
+    reports = several.gather_all(store, ids)
+    _write(file, several_html.render(reports))
+    console.print(several_terminal.table(reports))
+    for line in (several.headline(reports), f"report: {file}"):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _write(file: Path, page: str) -> None:
     try:
-        file.write_text(render(gathered), encoding="utf-8")
+        file.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write the report to {file}: {error.strerror}") from None
-    console.print(table(gathered))
-    for line in summary(gathered):
-        console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"report: {file}", highlight=False, soft_wrap=True)

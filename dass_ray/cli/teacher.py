@@ -9,6 +9,7 @@ from rich.console import Console
 from dass_ray.cli.options import (
     Address,
     ConfigFile,
+    Quiet,
     Settings,
     StoreUri,
     configured,
@@ -31,6 +32,7 @@ def train(
     settings: Settings = None,
     store: StoreUri = None,
     address: Address = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train the largest network of a space on a data set; a search does this by itself.
 
@@ -43,7 +45,7 @@ def train(
     settled = configured(TeacherConfig, config, settings, store, address, dataset=dataset)
     console = Console()
     plan = CollectConfig.of_teacher(settled)
-    with Bars(console) as bars, ray_session(plan.address):
+    with Bars(console, quiet=quiet) as bars, ray_session(plan.address):
         (card,) = train_teachers(plan, bars)
     console.print(_told(card), highlight=False)
 
@@ -58,6 +60,7 @@ def import_(
     config: ConfigFile = None,
     settings: Settings = None,
     store: StoreUri = None,
+    quiet: Quiet = False,
 ) -> None:
     """Import a teacher that was trained elsewhere.
 
@@ -71,7 +74,7 @@ def import_(
 
     console = Console()
     settled = configured(ImportConfig, config, settings, store, dataset=dataset)
-    with Bars(console) as bars:
+    with Bars(console, quiet=quiet) as bars:
         card = import_teacher(settled, source, weights, bars)
     console.print(_told(card), highlight=False)
 

@@ -7,7 +7,7 @@ was stopped, however that was.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dass_ray import plan
+from dass_ray import plan, tracking
 from dass_ray.actors.kd_worker import How
 from dass_ray.actors.nodes import Nodes
 from dass_ray.actors.session import ray_session
@@ -18,6 +18,7 @@ from dass_ray.config import CollectConfig, StoreConfig
 from dass_ray.errors import UserError
 from dass_ray.kd.teachers import advice
 from dass_ray.records import Run, TeacherCard
+from dass_ray.tracking.job import Job
 from dass_ray.watch import Silent, Watcher
 
 
@@ -46,9 +47,9 @@ def collect(
     retry_failed: runs with the status `failed` are missing, too. log: is told the progress about
     once a minute. UserError, at the end, where something could not be done.
     """
-    watcher, nodes = watcher or Silent(), Nodes()
+    watcher, nodes, track = watcher or Silent(), Nodes(), tracking.chosen(config.track)
     watcher.phase("starting Ray", 1)
-    with ray_session(config.address):
+    with ray_session(config.address), tracking.job(track, config.tracking, "collect", {}) as job:
         watcher.step(1, "")
         taught = teaching.train(config, watcher, nodes)
         chosen = [card for card in taught.cards if not _left_out(card, config)]
@@ -61,7 +62,7 @@ def collect(
         )  # fmt: skip
         total = plan.size(config, len({card.id for card in chosen}))
         work = distilling.Work(total, lambda: plan.blocks(config, chosen))
-        failed = distilling.distil(config, work, rules, watcher, log, nodes)
+        failed = distilling.distil(config, work, rules, watcher, log, nodes, job)
     if taught.problems:
         raise UserError(f"{taught.problems[0]}; everything else is done")
     return Collected(total, failed, (*left_out, *nodes.told()))
@@ -90,11 +91,13 @@ def distil_all(
     *,
     shard: int,
     keep_weights: bool = False,
+    job: Job | None = None,
 ) -> None:
     """Distils the runs that have no row yet, at most `shard` of them in one Ray task.
 
-    Each task's rows are committed when it is done.
+    Each task's rows are committed when it is done, and then told to the job's trackers.
     """
     total = len({run.key for run in runs})
     work = distilling.Work(total, lambda: plan.blocks_of(runs))
-    distilling.distil(config, work, Rules(How(keep_weights=keep_weights), shard), watcher)
+    rules = Rules(How(keep_weights=keep_weights), shard)
+    distilling.distil(config, work, rules, watcher, job=job)

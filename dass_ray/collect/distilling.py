@@ -44,6 +44,7 @@ from dass_ray.plan import Block, heaviest, missing
 from dass_ray.records import Run, RunRow
 from dass_ray.store import open_store
 from dass_ray.store.base import Store
+from dass_ray.tracking.job import Job
 from dass_ray.watch import Watcher
 
 SOME = 20  # runs that are done before a share of failures is taken seriously
@@ -76,15 +77,16 @@ def distil(
     watcher: Watcher,
     log: Log | None = None,
     nodes: Nodes | None = None,
+    job: Job | None = None,
 ) -> int:
     """Does what the store lacks; gives how many of this call's runs failed or diverged.
 
-    nodes: is told those that cannot work. UserError where too many runs ended badly, where no node
-    can work, or where the rows did not come to the store.
+    job: is told each run that has its row. nodes: is told those that cannot work. UserError where
+    too many runs ended badly, where no node can work, or where the rows did not come to the store.
     """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
     count = slots(demand)
-    done = _done(store, rules.how)
+    done = done_keys(store, rules.how)
     left = sum(len(block.specs) for block in missing(work.blocks(), done)) if len(done) else None
     left = work.total if left is None else left
     watcher.phase("distilling students", work.total)
@@ -95,7 +97,7 @@ def distil(
     nodes = nodes or Nodes()
     demand |= _measured_share(config.resources, demand, store, missing(work.blocks(), done))
     materials = Materials(store, demand, config.resources.shared_gib * GIB, nodes)
-    driver = _Driver(store, demand, rules, watcher, tally, materials, nodes)
+    driver = _Driver(store, demand, rules, watcher, tally, materials, nodes, job or Job())
     driver.run(missing(work.blocks(), done))
     if driver.broken:
         raise UserError(f"{next(iter(driver.broken.values()))}; everything else is done")
@@ -116,7 +118,7 @@ def _measured_share(
     return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
 
 
-def _done(store: Store, how: How) -> KeySet:
+def done_keys(store: Store, how: How) -> KeySet:
     """The keys of runs that need not run (again)."""
     if not (how.retried or how.keep_weights):
         return ledger.done_keys(store)
@@ -141,6 +143,7 @@ class _Driver:
     tally: Tally
     materials: Materials
     nodes: Nodes
+    job: Job = field(default_factory=Job)
     attempts: Attempts = field(default_factory=Attempts)
     pace: Pace = field(default_factory=Pace)
     broken: dict[str, str] = field(default_factory=dict)
@@ -238,6 +241,7 @@ class _Driver:
         seconds = np.array([row.seconds for row in well])
         self.pace.add(load(shard[0].recipe, images, flops), seconds)
         self.tally.add(rows, done.kd_seconds)
+        self.job.runs(rows)
         metrics.store_retries(done.store_retries)
         self.watcher.step(self.tally.done, self.tally.note())
         self._check_failures(rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -9,16 +10,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dass_ray import ledger, plan
-from dass_ray.config import CollectConfig
+from dass_ray.config import CollectConfig, TeacherConfig
 from dass_ray.cost import cost
 from dass_ray.data.card import DatasetCard, find_card, read_card
 from dass_ray.data.naming import is_built_in, stored_name
-from dass_ray.errors import UserError
 from dass_ray.kd import teachers
 from dass_ray.keys import KeySet
 from dass_ray.pace import Measured, Pace, load
 from dass_ray.recipe import KDRecipe
-from dass_ray.records import ROW_SCHEMA, TeacherCard, teacher_id
+from dass_ray.records import TeacherCard, teacher_id
 from dass_ray.store.base import Store
 
 
@@ -52,21 +52,41 @@ class Forecast:
     measured: int
 
 
-def forecast(config: CollectConfig, store: Store | None, *, retry_failed: bool = False) -> Forecast:
-    """Looks up what is there; store: None where it does not exist yet.
+@dataclass(frozen=True)
+class Known:
+    """What a store knows of the cost of runs, and rows by which it has them.
+
+    typical: training images where a data set is not made yet. measured: None without finished runs.
+    """
+
+    rows: pa.Table
+    typical: int
+    measured: Measured | None
+
+    @classmethod
+    def of(cls, store: Store, cards: Iterable[DatasetCard | None]) -> Self:
+        """From all runs. cards: of the data sets that are asked about, as far as they are there."""
+        names = ["key", "dataset", "recipe", "flops", "seconds", "status", "device"]
+        rows = ledger.read(store, names)
+        stored = [find_card(store, name) for name in rows["dataset"].unique().to_pylist()]
+        images = {card.name: card.counts["train"] for card in (*stored, *cards) if card}
+        typical = round(sum(images.values()) / len(images)) if images else 0
+        return cls(rows, typical, Measured.of(rows, images))
+
+
+def forecast(config: CollectConfig, store: Store, *, retry_failed: bool = False) -> Forecast:
+    """Looks up what is there.
 
     UserError for an unknown data set, and where the space has too few students.
     """
-    cards = {name: _card(store, name) for name in dict.fromkeys(config.datasets)}
-    table = _table(store)
-    images = _images(store, [*table["dataset"].unique().to_pylist(), *filter(None, cards.values())])
-    measured = Measured.of(table, images)
+    cards = {name: known_data(store, name) for name in dict.fromkeys(config.datasets)}
+    known = Known.of(store, cards.values())
+    rows, measured = known.rows, known.measured
     if retry_failed:
-        table = table.filter(pc.not_equal(table["status"], "failed"))
-    look = _Look(config, store, KeySet.of(table["key"]), measured.pace if measured else None)
-    typical = round(sum(images.values()) / len(images)) if images else 0
+        rows = rows.filter(pc.not_equal(rows["status"], "failed"))
+    look = _Look(config, store, KeySet.of(rows["key"]), measured.pace if measured else None)
     tasks = [
-        look.task(name, card, typical, seed)
+        look.task(name, card, known.typical, seed)
         for name, card in cards.items()
         for seed in dict.fromkeys(config.teacher_seeds)
     ]
@@ -75,22 +95,12 @@ def forecast(config: CollectConfig, store: Store | None, *, retry_failed: bool =
     return Forecast(tasks, measured.device, measured.pace.measured)
 
 
-def _images(store: Store | None, known: Iterable[str | DatasetCard]) -> dict[str, int]:
-    """Training images by data set, of names or cards; names that the store lacks are left out."""
-    out = {}
-    for one in known:
-        card = one if isinstance(one, DatasetCard) else store and find_card(store, one)
-        if card:
-            out[card.name] = card.counts["train"]
-    return out
-
-
 @dataclass(frozen=True)
 class _Look:
     """What a task's forecast is made of."""
 
     config: CollectConfig
-    store: Store | None
+    store: Store
     done: KeySet
     pace: Pace | None
 
@@ -108,13 +118,11 @@ class _Look:
             for recipe, flops, count in parts
         )
         if teacher is None:
-            space = config.space
-            largest = cost(space, space.pack([space.teacher]), classes=1).flops
-            seconds += float(self.pace.seconds(load(config.teacher, images, largest)).sum())
+            seconds += teacher_seconds(self.pace, config, images)
         return TaskForecast(stored_name(name), seed, teacher, runs, runs - left, seconds)
 
     def _teacher(self, data: DatasetCard | None, seed: int) -> TeacherCard | None:
-        if self.store is None or data is None:
+        if data is None:
             return None
         config = self.config
         identity = teacher_id(data.fingerprint, config.space, config.teacher, seed, config.network)
@@ -136,19 +144,18 @@ class _Look:
             yield recipe, flops, len(set(self.config.kd_seeds))
 
 
-def _card(store: Store | None, name: str) -> DatasetCard | None:
-    """The card of a data set; None for a built-in one that the store does not have yet."""
-    if store is not None and (card := find_card(store, stored_name(name))):
-        return card
+def teacher_seconds(pace: Pace, config: CollectConfig | TeacherConfig, images: int) -> float:
+    """How long the training of the largest network of a space should take."""
+    space = config.space
+    largest = cost(space, space.pack([space.teacher]), classes=1).flops
+    return float(pace.seconds(load(config.teacher, images, largest)).sum())
+
+
+def known_data(store: Store, name: str) -> DatasetCard | None:
+    """The card of a data set; None for a built-in one that the store does not have yet.
+
+    UserError for an unknown one, with the nearest names.
+    """
     if is_built_in(name):
-        return None
-    if store is None:
-        raise UserError(f"no data set {name!r}: `dass-ray data import {name} SOURCE` adds it")
-    return read_card(store, name)  # raises, with the nearest names
-
-
-def _table(store: Store | None) -> pa.Table:
-    if store is None:
-        return ROW_SCHEMA.empty_table()
-    names = ["key", "dataset", "recipe", "flops", "seconds", "status", "device"]
-    return ledger.read(store, names)
+        return find_card(store, stored_name(name))
+    return read_card(store, name)

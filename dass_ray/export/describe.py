@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from dass_ray import __version__, latencies
-from dass_ray.config import StoreConfig
+from dass_ray.config import ELSEWHERE
 from dass_ray.data.card import DatasetCard
 from dass_ray.data.dataset import Dataset
 from dass_ray.data.naming import is_built_in
@@ -102,7 +102,7 @@ def _versions(with_onnx: bool) -> dict[str, str]:
 
 def repeated(card: SearchCard) -> dict[str, Any]:
     """The search's settings, without where it ran."""
-    return card.config.model_dump(mode="json", exclude=set(StoreConfig.model_fields))
+    return card.config.model_dump(mode="json", exclude=ELSEWHERE)
 
 
 def _commands(

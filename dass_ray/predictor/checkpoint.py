@@ -42,6 +42,11 @@ class PredictorCard(Frozen):
     code_version: str = __version__
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def identity(self) -> str:
+        """Name and fingerprint, as cards of searches tell it."""
+        return f"{self.name} {self.fingerprint[:12]}"
+
 
 def check_name(store: Store, name: str) -> None:
     """UserError where no new predictor can have this name; asked before hours of training."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from dass_ray.errors import UserError
 from dass_ray.store.base import PROBE_FOLDER, Store
+from dass_ray.store.empty import EmptyStore
 from dass_ray.store.local import LocalStore
 
 # The backends of clouds are imported where they are used: boto3 and pyarrow take 0.4 s and 0.2 s,
@@ -32,6 +33,14 @@ def open_store(uri: str, *, write: bool = True, known: bool = False) -> Store:
     if write:
         probe(store)
     return store
+
+
+def look(uri: str) -> Store:
+    """The store of a dry run, which writes nothing: an empty one where the folder is missing."""
+    scheme = _scheme(uri)
+    if scheme in ("", "file") and not (folder := _folder(uri, scheme)).exists():
+        return EmptyStore(str(folder))
+    return open_store(uri, write=False)
 
 
 def probe(store: Store) -> None:

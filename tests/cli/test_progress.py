@@ -26,6 +26,16 @@ def test_without_a_terminal_there_are_lines_for_logs():
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_quiet_one_shows_nothing(terminal):
+    console = lines(terminal)
+    with Bars(console, quiet=True) as bars:
+        bars.phase("distilling", 4)
+        bars.step(1, "first")
+        bars.fraction(5, 5)
+    assert console.file.getvalue() == ""
+
+
 def test_a_terminal_gets_a_bar():
     console = lines(terminal=True)
     with Bars(console) as bars:

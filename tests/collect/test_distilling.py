@@ -16,7 +16,7 @@ from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.nodes import NodeError, Nodes
 from dass_ray.collect import distilling
 from dass_ray.collect.attempts import MOST
-from dass_ray.collect.distilling import Rules, _done, _Driver
+from dass_ray.collect.distilling import Rules, _Driver, done_keys
 from dass_ray.collect.tally import Tally
 from dass_ray.config import Resources
 from dass_ray.errors import UserError
@@ -192,5 +192,5 @@ def test_a_search_does_again_what_has_a_row_but_no_weights():
     ledger.commit(store, [row(key) for key in ("kept", "bare")] + [row("bad", status="diverged")])
     store.put("students/kept.safetensors", b"weights")
     keys = ["kept", "bare", "bad"]
-    assert _done(store, How()).holds(keys).tolist() == [True, True, True]
-    assert _done(store, How(keep_weights=True)).holds(keys).tolist() == [True, False, True]
+    assert done_keys(store, How()).holds(keys).tolist() == [True, True, True]
+    assert done_keys(store, How(keep_weights=True)).holds(keys).tolist() == [True, False, True]

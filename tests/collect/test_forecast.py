@@ -9,6 +9,7 @@ from dass_ray.errors import UserError
 from dass_ray.kd.teachers import TeacherPlan
 from dass_ray.keys import KeySet
 from dass_ray.pace import Measured, load
+from dass_ray.store.empty import EmptyStore
 
 from .. import make_task
 from ..make import KD, TEACH, TINY, row, teacher_card
@@ -46,7 +47,7 @@ def done(store, card, count, **changed):
 
 
 def test_nothing_is_there():
-    found = forecast(config(datasets=("digits", "textures:3")), None)
+    found = forecast(config(datasets=("digits", "textures:3")), EmptyStore("./store"))
     assert [(task.dataset, task.teacher, task.runs, task.done) for task in found.tasks] == [
         ("digits", None, 24, 0), ("textures-3", None, 24, 0),
     ]  # fmt: skip
@@ -85,7 +86,7 @@ def test_near_chance_is_told(sets):
 
 
 def test_unknown_data(sets):
-    for store in (sets, None):
+    for store in (sets, EmptyStore("./store")):
         with pytest.raises(UserError, match="no data set 'bar'"):
             forecast(config(datasets=("bar",)), store)
 

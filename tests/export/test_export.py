@@ -89,7 +89,7 @@ def test_the_commands_repeat_it(exported, filled):
         "dass-ray export --spec 4-4/8",
     )
     raw = yaml.safe_load((out / "search.yaml").read_text())
-    assert not {"store", "address", "resources"} & set(raw)
+    assert not {"store", "address", "resources", "track"} & set(raw)
     assert SearchConfig.parse(raw, "it") == searches.card(filled, "mine").config
 
 

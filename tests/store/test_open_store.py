@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from dass_ray.errors import UserError
-from dass_ray.store import open_store, probe
+from dass_ray.store import look, open_store, probe
 from dass_ray.store.arrow import ArrowStore
+from dass_ray.store.base import NotFound
 from dass_ray.store.local import LocalStore
 
 from . import child
@@ -24,6 +25,18 @@ def test_reading_makes_nothing(tmp_path):
     (tmp_path / "store").mkdir()
     assert open_store(str(tmp_path / "store"), write=False).list("") == []
     assert os.listdir(tmp_path / "store") == []
+
+
+def test_a_dry_run_looks_at_a_missing_folder_as_empty(tmp_path):
+    store = look(str(tmp_path / "store"))
+    assert (store.list(""), store.exists("a")) == ([], False)
+    with pytest.raises(NotFound):
+        store.get("a")
+    with pytest.raises(AssertionError):
+        store.put("a", b"x")
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "store").mkdir()
+    assert isinstance(look(str(tmp_path / "store")), LocalStore)
 
 
 def test_file_is_not_a_store(tmp_path):
