@@ -207,8 +207,7 @@ def explore(
     """Scores candidates until the search has as many in the store as the stage wants.
 
     job: is told every batch. Returns the seconds that this process spent proposing and telling.
-    RuntimeError where a batch
-    failed.
+    RuntimeError where a batch failed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name, value in _TUNE.items():

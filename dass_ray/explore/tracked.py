@@ -28,9 +28,10 @@ class TellBatches(Callback):  # type: ignore[misc] # Ray has no types here
         self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object
     ) -> None:
         """Accuracies are shares in [0, 1], steps are candidates. Tune has told the searcher."""
-        predicted = np.array(trial.last_result["scored"][0])
+        columns = trial.last_result["scored"]  # none where all of a batch was scored before
         values = {"best_predicted": self.searcher.best}
-        if len(predicted):
+        if columns:
+            predicted = np.max(columns[::2], axis=0)  # by the best teacher
             values |= {"batch_mean": predicted.mean(), "batch_best": predicted.max()}
         finite = {name: float(value) for name, value in values.items() if np.isfinite(value)}
         try:
