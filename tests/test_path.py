@@ -227,7 +227,8 @@ def test_a_search_in_rounds(home, capsys):
 
 def test_a_search_with_two_teachers(home, capsys):
     """Every choice names its teacher, and so do report and export; lost, all comes back."""
-    assert run("teacher", "train", "-c", "task.yaml", "-d", "bars", "-s", "teacher_seed=1") == 0
+    another = ("-s", "datasets=[bars]", "-s", "teacher_seeds=[1]", "-s", "students=1")
+    assert run("collect", "-c", "task.yaml", *another) == 0
     store = open_store("store")
     ids = [card.id for card in list_teachers(store) if card.dataset == "bars"]
     assert len(ids) == 2
