@@ -63,6 +63,8 @@ def test_every_command_is_one(page, words, monkeypatch):
     name, given = parsed(words)
     if name in reference.COMMANDS and (given["config"] or given["settings"]):
         fields = {"dataset": given["dataset"] or "digits"} if "dataset" in given else {}
+        if name == "evaluate":
+            fields = {"datasets": given["dataset"]} if given["dataset"] else {}
         file = None if str(given["config"]) == "FILE" else given["config"]
         fields |= {"datasets": ["digits"]} if name == "collect" and file is None else {}
         config.load(reference.COMMANDS[name], file, given["settings"] or [], fields)

@@ -67,3 +67,14 @@ def test_other_files_are_refused(tmp_path, recorded):
     pq.write_table(newer, path)
     with pytest.raises(UserError, match="newer dass-ray"):
         Recorded.read(path)
+
+
+def test_what_the_package_ships():
+    """The meta-dataset of docs/RESULTS.md; the predictor has seen all but CIFAR-10."""
+    shipped = Recorded.read("micro")
+    tasks = list(shipped.tasks())
+    assert len(tasks) == 22
+    assert min(len(task.specs) for task in tasks) == 36
+    assert shipped.card.scored_by == "micro-v3"
+    assert {task.name.partition("/")[0] for task in shipped.chosen()} == {"cifar10"}
+    assert all(0 < task.mean.min() < task.mean.max() < 1 for task in tasks)
