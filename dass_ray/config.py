@@ -1,20 +1,16 @@
-"""Configuration of every command: YAML file, then `--set a.b=value`, checked when it is read."""
+"""Configuration of every command, as models that check what they are given."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
-from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.limits import Limits
 from dass_ray.network import Network
 from dass_ray.recipe import DISTILL, TEACHERS, KDRecipe, TeacherRecipe
 from dass_ray.space import MICRO, Space, preset
 
-F = TypeVar("F", bound=Frozen)
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -427,55 +423,3 @@ class RecordConfig(StoreConfig):
     """Its predictions are recorded for the tasks that it has not seen."""
     images: int = Field(default=64, ge=2)
     """Training images that the zero-cost scores look at."""
-
-
-def load(
-    model: type[F],
-    file: Path | None,
-    settings: Sequence[str] = (),
-    options: Mapping[str, object] | None = None,
-) -> F:
-    """The configuration of a YAML file, with `a.b=value` settings and then options on top.
-
-    The values of settings are YAML too; those of options are taken as they are.
-
-    UserError for a missing or unreadable file, a setting without `=`, an unknown key (with the
-    nearest known one) or a value that does not fit.
-    """
-    raw = _read(file) if file else {}
-    for setting in settings:
-        _set(raw, setting)
-    raw |= options or {}
-    return model.parse(raw, str(file) if file else "the settings")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(file.read_text())
-    except OSError as error:
-        raise UserError(f"cannot read the config {file}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise UserError(f"{file} must hold keys and values, as in `dataset: digits`")
-    return raw
-
-
-def _set(raw: dict[str, Any], setting: str) -> None:
-    path, equals, text = setting.partition("=")
-    if not equals or not path:
-        raise UserError(f"--set {setting!r} needs the form key=value, as in kd.epochs=10")
-    *parents, last = path.split(".")
-    for parent in parents:
-        inner = raw.setdefault(parent, {})
-        if isinstance(inner, str):  # a preset's name that is now changed
-            inner = raw[parent] = {"preset": inner}
-        if not isinstance(inner, dict):
-            raise UserError(f"--set {setting!r}: {parent!r} holds no keys")
-        raw = inner
-    try:
-        raw[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {setting!r}: {text!r} is not a YAML value") from None

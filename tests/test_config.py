@@ -12,11 +12,11 @@ from dass_ray.config import (
     MetaTrainConfig,
     SearchConfig,
     TeacherConfig,
-    load,
 )
 from dass_ray.errors import UserError
 from dass_ray.limits import Limits
 from dass_ray.recipe import DISTILL, TEACHERS
+from dass_ray.settings import load
 from dass_ray.space import MICRO, PAPER
 
 from .make import TINY, few

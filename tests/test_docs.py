@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from dass_ray import config, reference
+from dass_ray import reference, settings
 from dass_ray.cli.main import app
 from dass_ray.errors import UserError
 
@@ -67,7 +67,7 @@ def test_every_command_is_one(page, words, monkeypatch):
             fields = {"datasets": given["dataset"]} if given["dataset"] else {}
         file = None if str(given["config"]) == "FILE" else given["config"]
         fields |= {"datasets": ["digits"]} if name == "collect" and file is None else {}
-        config.load(reference.COMMANDS[name], file, given["settings"] or [], fields)
+        settings.load(reference.COMMANDS[name], file, given["settings"] or [], fields)
 
 
 def test_there_are_commands_to_check_and_a_wrong_one_is_seen(monkeypatch):

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parents[1] / "dass_ray"
 LAYERS = {
     "__init__": 0, "errors": 0, "frozen": 0, "space": 0, "cost": 0, "recipe": 0, "records": 0,
     "config": 0, "families": 0, "keys": 0, "latencies": 0, "latency": 0, "ledger": 0, "limits": 0,
-    "network": 0, "pace": 0, "plan": 0, "reference": 0, "sampling": 0, "searches": 0, "store": 0,
-    "submission": 0, "watch": 0,
+    "network": 0, "pace": 0, "plan": 0, "reference": 0, "sampling": 0, "searches": 0, "settings": 0,
+    "store": 0, "submission": 0, "watch": 0,
     "models": 1, "data": 1, "kd": 1, "zero_cost": 1,
     "predictor": 2, "evaluation": 2,
     "actors": 3,

@@ -5,7 +5,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from dass_ray.config import StoreConfig, load
+from dass_ray.config import StoreConfig
+from dass_ray.settings import load
 
 C = TypeVar("C", bound=StoreConfig)
 
