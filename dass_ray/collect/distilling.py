@@ -249,7 +249,7 @@ class _Driver:
     def _crashed(self, shard: Shard, error: Exception) -> None:
         run = self.attempts.crashed(shard)
         if run is not None:
-            why = f"its worker crashed {MOST} times: {brief(error)}"
+            why = f"its worker crashed {MOST} times: {died(error)}"
             row = failed(run, time.time(), why)
             ledger.commit(self.store, [row], retried=self.rules.how.retried)
             self._finished([run], Done([row], 0.0))
@@ -276,3 +276,13 @@ class _Driver:
                 f"{brief(Exception(worst[-1].error))!r}: mend the cause, or allow more with "
                 "--set max_failed=1"
             )
+
+
+def died(error: Exception) -> str:
+    """Why a worker process died, in one line; on memory, Ray's own words are of Ray's settings."""
+    if isinstance(error, OutOfMemoryError):
+        return (
+            "the memory of its node was used up (with a higher resources.cpus_per_run fewer run "
+            "at once)"
+        )
+    return brief(error)

@@ -24,6 +24,7 @@ PLAN = {
     "common": 0.5, "seed": 3, "max_failed": 1.0,
 }  # fmt: skip
 NAN, MEMORY, EXIT, ENDLESS = 1, 3, 5, 7  # places of poison students in each task's list
+HUNGRY = 8  # takes memory without end; see hungry.py
 POISON = (NAN, MEMORY, EXIT, ENDLESS)
 
 
@@ -55,6 +56,10 @@ def _fault(places, spec, teacher, labels, *rest, **more):
         os._exit(1)
     while kind == ENDLESS:
         time.sleep(0.01)
+    if kind == HUNGRY:
+        taken = []
+        while True:
+            taken.append(b"1" * 2**27)
     if kind == NAN:
         labels = SoftLabels(torch.full_like(labels.logits, torch.nan))
     return _distil(spec, teacher, labels, *rest, **more)
