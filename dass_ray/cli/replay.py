@@ -75,6 +75,9 @@ def replay(
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="KD runs that a method may ask for.")] = 20,
     repeats: Annotated[int, typer.Option(min=1, help="Repeats, each with other KD seeds.")] = 30,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Also write an HTML page with plots.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a method.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -85,10 +88,13 @@ def replay(
     is a function (task, seed) that returns a function (seen: {student: accuracy}) -> student; see
     dass_ray.replay.strategies.
     """
-    from dass_ray.replay.recorded import Recorded  # noqa: PLC0415 - Optuna takes a second
+    import optuna  # noqa: PLC0415 - takes a second
+
+    from dass_ray.replay.recorded import Recorded  # noqa: PLC0415
     from dass_ray.replay.run import replay, summaries  # noqa: PLC0415
     from dass_ray.replay.strategies import SAMPLERS, names  # noqa: PLC0415
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     recorded, console = Recorded.read(source), Console()
     chosen = recorded.chosen(tasks or ())
     quick = [name for name in names(chosen[0]) if name not in SAMPLERS or name == "random"]
@@ -96,18 +102,23 @@ def replay(
     with Bars(Console(stderr=True), quiet=quiet) as bars:
         found = replay(chosen, wanted, runs, repeats, bars)
     every = sorted(summaries(found), key=lambda one: one.regret[-1])
+    budgets = [n for n in SHOWN if n < runs] + [runs]
+    if page is not None:
+        from dass_ray.report.replay_html import render  # noqa: PLC0415
+
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(render(every, chosen, repeats, budgets), encoding="utf-8")
     if as_json:
         for one in every:
             typer.echo(json.dumps(asdict(one)))
         return
-    console.print(_shown(every, runs))
+    console.print(_shown(every, budgets))
     about = ", ".join(f"{task.name} ({len(task.specs)} students)" for task in chosen)
     text = f"regret in points after so many KD runs, mean of {repeats} repeats on {about}"
     console.print(text, highlight=False)
 
 
-def _shown(every: "Sequence[Summary]", runs: int) -> object:
-    budgets = [n for n in SHOWN if n < runs] + [runs]
+def _shown(every: "Sequence[Summary]", budgets: Sequence[int]) -> object:
     shown = table("method", "Spearman", *(f"{n}" for n in budgets), "95%", folded="method")
     for one in every:
         ranked = "" if one.spearman is None else f"{one.spearman:.2f}"

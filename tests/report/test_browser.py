@@ -1,22 +1,16 @@
 """The page in a real browser: whether its plots are drawn, with nothing refused or failing."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 
 from dass_ray.report.html import render
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom",
-)  # fmt: skip
+from . import chromium
+
 PLOTS = ("pareto-params", "pareto-flops", "prediction", "search", "curves")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+pytestmark = chromium.needed
 
 
 @pytest.fixture
@@ -26,15 +20,9 @@ def browse(report, tmp_path):
     def open_page(*more):
         file = tmp_path / "report.html"
         file.write_text(render(report), encoding="utf-8")
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
-        done = subprocess.run(
-            [CHROMIUM, *FLAGS, *more, profile, file.as_uri()],
-            capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        drawn = re.findall(
-            r'<div class="plot[^"]*" id="([a-z-]+)"(.*?)<figcaption>', done.stdout, re.DOTALL
-        )
-        return dict(drawn), done.stderr
+        dom, log = chromium.opened(file, *more)
+        plots = r'<div class="plot[^"]*" id="([a-z-]+)"(.*?)<figcaption>'
+        return dict(re.findall(plots, dom, re.DOTALL)), log
 
     return open_page
 

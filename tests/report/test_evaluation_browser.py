@@ -2,16 +2,15 @@
 
 import json
 import re
-import subprocess
 from html import unescape
 
 import pytest
 
 from dass_ray.report.evaluation_html import render
 
+from . import chromium
 from . import make_evaluation as make
 from .make_evaluation import METHODS, TASKS
-from .test_browser import CHROMIUM, FLAGS
 
 PLOTS = ["forest", "cost", "task-0", "task-1"]
 LOOK = """<!doctype html><iframe src="evaluation.html" style="border: 0; width: {width}px"></iframe>
@@ -35,7 +34,7 @@ setTimeout(() => {{
 }}, 5000);
 </script>"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+pytestmark = chromium.needed
 
 
 @pytest.fixture
@@ -49,13 +48,9 @@ def look(tmp_path):
         (tmp_path / "evaluation.html").write_text(render(found), encoding="utf-8")
         frame = tmp_path / "frame.html"
         frame.write_text(LOOK.format(width=width), encoding="utf-8")
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
         files = "--allow-file-access-from-files"  # the frame's window is open to its parent
-        done = subprocess.run(
-            [CHROMIUM, *FLAGS, files, "--window-size=1400,900", profile, frame.as_uri()],
-            capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        return json.loads(unescape(re.search('data-found="([^"]*)"', done.stdout)[1])), done.stderr
+        dom, log = chromium.opened(frame, files, "--window-size=1400,900")
+        return json.loads(unescape(re.search('data-found="([^"]*)"', dom)[1])), log
 
     return open_page
 
