@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dass_ray.report.students import Student
-from dass_ray.report.wording import percent
+from dass_ray.report.wording import count, percent
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
@@ -62,9 +62,22 @@ def markers(students: Sequence[Student], x: ArrayLike, best: Student | None) -> 
     edge = {"color": "--paper", "width": 1.5}
     look = {"symbol": ROLES[role], "size": sizes, "color": f"--{role}", "opacity": 1, "line": edge}
     hover = [f"{html.escape(s.choice.spec)}<br>test {percent(s.test)}" for s in students]
+    picked = [[s.choice.spec, about(s)] for s in students]
     points = {"x": numbers(x), "y": numbers(np.array([s.validation for s in students]))}
-    words = {"name": role, "hovertext": hover, "hoverinfo": "text+x+y"}
+    words = {"name": role, "hovertext": hover, "hoverinfo": "text+x+y", "customdata": picked}
     return {"type": "scatter", "mode": "markers", "marker": look} | points | words
+
+
+def about(student: Student) -> str:
+    """A verified student in two lines, as page.js tells it when its mark is clicked."""
+    choice = student.choice
+    found = f"{percent(student.validation)} on validation, {percent(student.test)} on test"
+    return f"{told(choice.spec, choice.params, choice.flops, choice.predicted)}; verified {found}"
+
+
+def told(spec: str, params: int, flops: int, predicted: float) -> str:
+    """A candidate in two lines."""
+    return f"{spec}\n{params:,} parameters, {count(flops)} FLOPs; predicted {percent(predicted)}"
 
 
 def limit(at: int) -> Trace:

@@ -5,6 +5,8 @@
   const narrow = window.matchMedia("screen and (max-width: 760px)");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const webgl = Boolean(document.createElement("canvas").getContext("webgl"));
+  const told = document.getElementById("picked");
+  let picked = null; // the spec of a student
   const PRINT_WIDTH = 640; // px, within the margins of A4 and Letter
 
   // A deep copy in which "--name" is the page's colour of that name.
@@ -46,11 +48,33 @@
     return own.type === "scattergl" && !webgl ? { ...own, type: "scatter" } : own;
   }
 
+  // A ring around each mark of the picked student; marks of students have [spec, text] beside them.
+  function rings(figure) {
+    const at = figure.data.flatMap(({ x, y, customdata }) =>
+      (customdata ?? []).flatMap(([spec], i) => (spec === picked ? [[x[i], y[i]]] : [])));
+    const line = { width: 2 };
+    return {
+      type: "scatter", mode: "markers", name: "picked", x: at.map(([x]) => x), y: at.map(([, y]) => y),
+      marker: { symbol: "circle-open", size: 22, color: "--ink", line }, hoverinfo: "skip", showlegend: false,
+    };
+  }
+
+  // The student that was clicked is told below and ringed in every plot, until it is clicked again.
+  function pick(event) {
+    const [spec, text] = event.points[0].customdata ?? [];
+    if (spec === undefined) return;
+    picked = picked === spec ? null : spec;
+    told.hidden = picked === null;
+    told.textContent = text;
+    draw();
+  }
+
   function draw(width) {
     const colours = getComputedStyle(root);
     const config = { responsive: true, displaylogo: false, displayModeBar: false };
     for (const [id, figure] of Object.entries(figures)) {
-      const parts = coloured({ data: figure.data, layout: layout(figure.layout, width) }, colours);
+      const data = picked === null ? figure.data : [...figure.data, rings(figure)];
+      const parts = coloured({ data, layout: layout(figure.layout, width) }, colours);
       Plotly.react(id, parts.data.map(trace), parts.layout, config);
     }
   }
@@ -63,6 +87,7 @@
   }
 
   draw();
+  for (const id of Object.keys(figures)) document.getElementById(id).on("plotly_click", pick);
   dark.addEventListener("change", () => draw());
   narrow.addEventListener("change", () => draw());
   window.addEventListener("beforeprint", () => print(true));

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dass_ray.report.candidates import CostName
+from dass_ray.report.candidates import Candidates, CostName
 from dass_ray.report.gather import SearchReport
 from dass_ray.report.marks import (
     ACCURACY,
@@ -18,6 +18,7 @@ from dass_ray.report.marks import (
     line,
     markers,
     star,
+    told,
 )
 
 DOTS = 20_000
@@ -53,8 +54,10 @@ def pareto(report: SearchReport, cost: CostName) -> Figure:
         if len(rows):
             traces.append(dots(spent[rows], found.predicted[rows], name, colour))
     specs = [html.escape(found.specs[i]) for i in front]
-    hover = {"hovertext": specs, "hoverinfo": "text+x+y"}
+    picked = [[found.specs[i], _told(found, i)] for i in front.tolist()]
+    hover = {"hovertext": specs, "hoverinfo": "text+x+y", "customdata": picked}
     traces.append(line(spent[front], found.predicted[front], "front", "--front") | hover)
+    traces[-1]["mode"] = "lines+markers"
     for _, group in by_role(report.students):
         x = [getattr(student.choice, cost) for student in group]
         traces.append(markers(group, x, report.best))
@@ -68,6 +71,10 @@ def pareto(report: SearchReport, cost: CostName) -> Figure:
     if most and most < max(sizes):
         out["layout"]["shapes"] = [limit(most)]
     return out
+
+
+def _told(found: Candidates, i: int) -> str:
+    return told(found.specs[i], int(found.params[i]), int(found.flops[i]), found.predicted[i])
 
 
 def search(report: SearchReport) -> Figure:

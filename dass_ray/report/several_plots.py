@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dass_ray.report.candidates import CostName
 from dass_ray.report.gather import SearchReport
-from dass_ray.report.marks import ACCURACY, Figure, Trace, figure, line, numbers
+from dass_ray.report.marks import ACCURACY, Figure, Trace, about, figure, line, numbers
 from dass_ray.report.several import front
 from dass_ray.report.wording import percent
 
@@ -54,4 +54,5 @@ def _students(number: int, report: SearchReport, cost: CostName) -> Trace:
     }
     words: Trace = {"name": html.escape(report.card.id), "legendgroup": report.card.id}
     words |= {"hovertext": hover, "hoverinfo": "text+x+y"}
+    words["customdata"] = [[student.choice.spec, about(student)] for student in report.verified]
     return {"type": "scatter", "mode": "markers", "marker": look | {"line": edge}} | points | words

@@ -25,6 +25,9 @@ def test_pareto_shows_every_candidate_once(report, cost):
     assert {within["type"], beyond["type"]} == {"scattergl"}
     front = named(figure, "front")
     assert front["x"] == report.candidates.cost(cost)[report.candidates.front(cost)].tolist()
+    picked = [report.candidates.specs[i] for i in report.candidates.front(cost)]
+    assert [spec for spec, _ in front["customdata"]] == picked
+    assert all(text.startswith(f"{spec}\n") for spec, text in front["customdata"])
     size = getattr(report.teacher, cost)
     assert (named(figure, "teacher")["x"], named(figure, "teacher")["y"]) == ([size], [0.9])
 
@@ -58,6 +61,9 @@ def test_prediction_shows_both_accuracies_and_the_uncertainty(report):
     assert top["y"] == [0.86, 0.84, 0.83]
     assert top["error_x"]["array"] == [0.01] * 3
     assert top["marker"]["size"] == [15, 10, 10]  # the best one is larger
+    assert [text.partition("verified ")[2][:5] for _, text in top["customdata"]] == [
+        "86.0%", "84.0%", "83.0%"
+    ]  # fmt: skip
     random = named(figure, "random")
     assert random["marker"]["symbol"] != top["marker"]["symbol"]
     low, high = figure["layout"]["xaxis"]["range"]

@@ -20,4 +20,4 @@ def test_fronts_are_drawn(report, tmp_path):
     assert len(plots) == 2
     for html in plots:
         assert 'class="main-svg"' in html
-        assert len(re.findall(r'<path class="point"', html)) == 12
+        assert len(re.findall(r'<path class="point', html)) == 12
