@@ -105,6 +105,15 @@ def test_path(home, capsys):
     batches = searches.read_batches(store, "mine")
     assert [len(batch) for batch in batches] == [16, 16, 8]
 
+    for words in (search(), ("meta-train", "-s", "name=small", *meta, "-s", "members=2")):
+        assert run(*words, "--log-json") == 0  # finished before: all lines are for programs
+        *progress, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert {line["event"] for line in progress} == {"progress"}
+        assert last["event"] == "result"
+        if "search" in last:
+            assert last["search"] == "mine"
+            assert last["validation"] == max(row.validation for row in rows.values())
+
     assert run("export", "mine", "--onnx", "--licence", "mit", "--out", "shipped") == 0
     assert re.search(r"ONNX int8( +\S+){6} +\S+%", capsys.readouterr().out)
     card = json.loads((home / "shipped" / "card.json").read_text())

@@ -30,6 +30,9 @@ DryRun = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no tables: errors and the result.")
 ]
+LogJson = Annotated[
+    bool, typer.Option("--log-json", help="Progress and the result as JSON lines, for programs.")
+]
 
 
 def configured(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dass_ray.cli.options import ConfigFile, Quiet, Settings, StoreUri, configured
-from dass_ray.cli.progress import Bars
+from dass_ray.cli.options import ConfigFile, LogJson, Quiet, Settings, StoreUri, configured
+from dass_ray.cli.progress import Bars, tell
 from dass_ray.config import MetaTrainConfig
 from dass_ray.store import open_store
 
@@ -15,6 +15,7 @@ def meta_train(
     config: ConfigFile = None,
     settings: Settings = None,
     store: StoreUri = None,
+    log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Meta-train a predictor on collected runs, and keep it in the store.
@@ -28,10 +29,13 @@ def meta_train(
     console, opened = Console(), open_store(settled.store)
     with (
         tempfile.TemporaryDirectory(prefix="dass-ray-embeddings-") as folder,
-        Bars(console, quiet=quiet) as bars,
+        Bars(console, quiet=quiet, as_json=log_json) as bars,
     ):
         command = _command(config, settings)
         card = make(opened, settled, command, Path(folder), bars)
+    if log_json:
+        tell("result", predictor=card.name, episode=card.episode, spearman=card.validation)
+        return
     scores = ", ".join(f"{name} {value:.3f}" for name, value in card.validation.items())
     console.print(
         f"predictor {card.name}, best at episode {card.episode}; Spearman on validation tasks: "

@@ -1,11 +1,13 @@
-"""Progress of long work: a bar with rate and time left, or plain lines where there is no terminal.
+"""Progress of long work: a bar with rate and time left, or lines where there is no terminal.
 
-Lines are meant for logs: at most one in `LINE_S` seconds, and one at the end of each phase.
+Lines are meant for logs, plain or JSON: at most one in `LINE_S` seconds, and one at the end of each
+phase.
 """
 
+import json
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -23,12 +25,21 @@ LINE_S = 15.0
 INTERRUPTED, TERMINATED = 130, 143  # exit codes after Ctrl-C and SIGTERM, as shells give them
 
 
-class Bars:
-    """A `watch.Watcher` that shows phases and steps to a person; a quiet one shows none."""
+def tell(event: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Prints one JSON line."""
+    print(json.dumps({"event": event, "time": round(time.time(), 1), **facts}), flush=True)
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+
+class Bars:
+    """A `watch.Watcher` that shows phases and steps to a person; a quiet one shows none.
+
+    as_json: JSON lines instead, also to a terminal.
+    """
+
+    def __init__(self, console: Console, *, quiet: bool = False, as_json: bool = False) -> None:
         self.console, self.name, self.total = console, "", 0
-        self.lines = not quiet and not console.is_terminal
+        self.as_json = as_json
+        self.lines = not quiet and (as_json or not console.is_terminal)
         self.task: TaskID | None = None
         self.started = self.line_at = time.monotonic()
         self.first = self.told = 0
@@ -43,7 +54,7 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
             console=console,
-            disable=quiet or not console.is_terminal,
+            disable=quiet or as_json or not console.is_terminal,
         )
 
     def __enter__(self) -> Self:
@@ -58,7 +69,10 @@ class Bars:
     ) -> None:
         self.progress.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self.console.print("stopped; the same command goes on with what is missing")
+            if self.as_json:
+                tell("stopped")
+            else:
+                self.console.print("stopped; the same command goes on with what is missing")
             raise SystemExit(INTERRUPTED if kind is KeyboardInterrupt else TERMINATED)
 
     def phase(self, name: str, total: int) -> None:
@@ -66,7 +80,7 @@ class Bars:
         self.name, self.total, self.first, self.told = name, total, -1, -1
         self.started = self.line_at = time.monotonic()
         self.task = self.progress.add_task(name, total=total, rate="", note="")
-        self._line(f"{name}: 0 of {total}" if total else name)
+        self._line(f"{name}: 0 of {total}" if total else name, 0, 0.0, "")
 
     def step(self, done: int, note: str) -> None:
         """Shows that `done` steps are finished; the first call tells what was done before."""
@@ -79,7 +93,8 @@ class Bars:
         if self.told < done >= self.total or time.monotonic() - self.line_at >= LINE_S:
             self.told, self.line_at = done, time.monotonic()
             left = f", {(self.total - done) / rate:.0f} s left" if rate else ""
-            self._line(f"{self.name}: {done} of {self.total} {shown}{left} {note}")
+            text = f"{self.name}: {done} of {self.total} {shown}{left} {note}"
+            self._line(text, done, rate, note)
 
     def fraction(self, done: int, total: int) -> None:
         """Shows progress of a phase whose number of steps is only known now."""
@@ -88,6 +103,14 @@ class Bars:
         self.progress.update(self.task, total=total)
         self.step(done, "")
 
-    def _line(self, text: str) -> None:
-        if self.lines:
+    def _line(self, text: str, done: int, rate: float, note: str) -> None:
+        if not self.lines:
+            return
+        if not self.as_json:
             self.console.print(text, highlight=False, soft_wrap=True)
+            return
+        left = round((self.total - done) / rate) if rate else None
+        tell(
+            "progress", phase=self.name, done=done, total=self.total,
+            per_s=round(rate, 3), seconds_left=left, note=note,
+        )  # fmt: skip

@@ -13,17 +13,18 @@ from dass_ray.cli.options import (
     Address,
     ConfigFile,
     DryRun,
+    LogJson,
     Quiet,
     Settings,
     StoreUri,
     configured,
     store_uri,
 )
-from dass_ray.cli.progress import Bars
+from dass_ray.cli.progress import Bars, tell
 from dass_ray.config import SearchConfig
 from dass_ray.errors import UserError
 from dass_ray.report import several, several_html, several_terminal
-from dass_ray.report.gather import gather
+from dass_ray.report.gather import SearchReport, gather
 from dass_ray.report.html import render
 from dass_ray.report.terminal import summary, table
 from dass_ray.store import open_store
@@ -50,6 +51,7 @@ def search(
         Path | None, typer.Option("--report", help="HTML file to write [report-SEARCH.html]")
     ] = None,
     dry_run: DryRun = False,
+    log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Find the students that will be best after distillation, and distil the few best.
@@ -72,9 +74,13 @@ def search(
         return
     from dass_ray import pipeline  # noqa: PLC0415 - Ray and torch take seconds
 
-    with Bars(console, quiet=quiet) as bars:
+    with Bars(console, quiet=quiet, as_json=log_json) as bars:
         identity = pipeline.search(settled, bars)
-    _show(console, open_store(settled.store, write=False), identity, out, quiet=quiet)
+    opened = open_store(settled.store, write=False)
+    if log_json:
+        _tell(opened, identity, out)
+    else:
+        _show(console, opened, identity, out, quiet=quiet)
 
 
 def report(
@@ -106,9 +112,7 @@ def newest(store: Store) -> str:
 def _show(
     console: Console, store: Store, identity: str, out: Path | None, *, quiet: bool = False
 ) -> None:
-    gathered = gather(store, identity)
-    file = out or Path(f"report-{identity}.html")
-    _write(file, render(gathered))
+    gathered, file = _reported(store, identity, out)
     lines = summary(gathered)
     if quiet:
         console.print(f"{lines[0]} Report: {file}", highlight=False, soft_wrap=True)
@@ -116,6 +120,24 @@ def _show(
     console.print(table(gathered))
     for line in (*lines, f"report: {file}"):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _tell(store: Store, identity: str, out: Path | None) -> None:
+    """The best student as a JSON line; all are in the store, see `dass-ray runs --json`."""
+    gathered, file = _reported(store, identity, out)
+    facts: dict[str, object] = {"search": identity, "report": str(file)}
+    if (best := gathered.best) is not None:
+        choice = best.choice
+        facts |= {"spec": choice.spec, "params": choice.params, "flops": choice.flops}
+        facts |= {"predicted": choice.predicted, "validation": best.validation, "test": best.test}
+    tell("result", **facts)
+
+
+def _reported(store: Store, identity: str, out: Path | None) -> tuple[SearchReport, Path]:
+    gathered = gather(store, identity)
+    file = out or Path(f"report-{identity}.html")
+    _write(file, render(gathered))
+    return gathered, file
 
 
 def _show_several(console: Console, store: Store, ids: Sequence[str], file: Path) -> None:

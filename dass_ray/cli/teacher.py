@@ -9,13 +9,14 @@ from rich.console import Console
 from dass_ray.cli.options import (
     Address,
     ConfigFile,
+    LogJson,
     Quiet,
     Settings,
     StoreUri,
     configured,
     store_uri,
 )
-from dass_ray.cli.progress import Bars
+from dass_ray.cli.progress import Bars, tell
 from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig, ImportConfig, TeacherConfig
 from dass_ray.records import TeacherCard
@@ -32,6 +33,7 @@ def train(
     settings: Settings = None,
     store: StoreUri = None,
     address: Address = None,
+    log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the largest network of a space on a data set; a search does this by itself.
@@ -45,8 +47,11 @@ def train(
     settled = configured(TeacherConfig, config, settings, store, address, dataset=dataset)
     console = Console()
     plan = CollectConfig.of_teacher(settled)
-    with Bars(console, quiet=quiet) as bars, ray_session(plan.address):
+    with Bars(console, quiet=quiet, as_json=log_json) as bars, ray_session(plan.address):
         (card,) = train_teachers(plan, bars)
+    if log_json:
+        tell("result", teacher=card.id, validation=card.validation, test=card.test)
+        return
     console.print(_told(card), highlight=False)
 
 

@@ -1,4 +1,5 @@
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -24,6 +25,20 @@ def test_without_a_terminal_there_are_lines_for_logs():
     assert text.count("4 of 4") == 1
     assert "last" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_json_lines(terminal, capsys):
+    console = lines(terminal)
+    with Bars(console, as_json=True) as bars:
+        bars.phase("distilling", 4)
+        bars.step(4, "last")
+    first, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["event"], first["phase"], first["done"], first["total"]) == (
+        "progress", "distilling", 0, 4,
+    )  # fmt: skip
+    assert (last["done"], last["note"], last["seconds_left"]) == (4, "last", None)
+    assert console.file.getvalue() == ""
 
 
 @pytest.mark.parametrize("terminal", [True, False])
