@@ -139,6 +139,8 @@ def test_each_recipe_has_its_own_presets():
         ("kd.preset=[paper]", "no recipe is called"),
         ("kd=3", "kd: "),
         ("space=papers", "no space is called 'papers'; known: micro, paper"),
+        ("space={preset: micro, image_size: 32}", "space: a preset is taken as it is: write the"),
+        ("network={source: 'a:B', arguments: [1]}", "network.arguments: write names and values, "),
         ("candidates=many", "candidates: Input should be a valid integer"),
         ("sampler=tpee", "sampler: "),
         ("candidates", "--set 'candidates' needs the form key=value"),
