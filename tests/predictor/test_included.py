@@ -4,7 +4,7 @@ import pytest
 
 from dass_ray.errors import UserError
 from dass_ray.predictor import checkpoint, included
-from dass_ray.space import MICRO, PAPER, Space
+from dass_ray.space import MICRO, PAPER, PRESETS, Space
 
 from ..make import TINY, Memory
 
@@ -23,7 +23,7 @@ def test_each_comes_with_the_weights_that_its_card_names():
     assert sizes < 10 * 2**20
 
 
-@pytest.mark.parametrize("space", [MICRO], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", [MICRO, PRESETS["micro-mobile"]], ids=lambda space: space.name)
 def test_one_for_a_space_and_for_shallower_ones(space):
     shallow = Space.model_validate(space.model_dump() | {"name": "shallow", "max_depth": 2})
     for asked in (space, shallow):
@@ -40,5 +40,5 @@ def test_a_space_without_one_is_told_the_commands(space, here):
     line = str(e.value)
     assert f"`dass-ray collect {here} -s 'datasets=" in line
     assert f"`dass-ray meta-train {here} -s name=mine" in line
-    assert "only for micro and micro-mobile: make one" in line or "only for micro: " in line
+    assert "only for micro-mobile and micro: make one" in line
     assert "\n" not in line
