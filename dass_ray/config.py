@@ -15,6 +15,10 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 def _space(value: Any) -> Any:  # noqa: ANN401 - raw YAML
+    if isinstance(value, dict) and "preset" in value:
+        raise ValueError(
+            "a preset is taken as it is: write the whole space, as in docs/FAMILIES.md"
+        )
     return preset(value) if isinstance(value, str) else value
 
 

@@ -39,6 +39,8 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"{key!r} is missing: write it in the config, or --set {key}=VALUE"
     if error["type"] == "tuple_type":
         return f"{'.'.join(path)}: write a list, as in [{error['input']}]"
+    if error["type"] == "dict_type":
+        return f"{'.'.join(path)}: write names and values, as in {{depths: [1, 1]}}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error" and not path:  # several keys, which the message names
         return message

@@ -17,19 +17,26 @@ def load(
     file: Path | None,
     settings: Sequence[str] = (),
     options: Mapping[str, object] | None = None,
+    *,
+    shared_with: type[Frozen] | None = None,
 ) -> F:
     """The configuration of a YAML file, with `a.b=value` settings and then options on top.
 
-    The values of settings are YAML too; those of options are taken as they are.
+    The values of settings are YAML too; those of options are taken as they are. shared_with: the
+    file may hold this model's keys, too, which are checked and then left aside; settings may not.
 
     UserError for a missing or unreadable file, a setting without `=`, an unknown key (with the
     nearest known one) or a value that does not fit.
     """
-    raw = _read(file) if file else {}
+    raw, where = (_read(file), str(file)) if file else ({}, "the settings")
+    own, shared = model.model_fields, shared_with.model_fields if shared_with else {}
+    aside = {key: raw.pop(key) for key in list(raw) if key in shared and key not in own}
     for setting in settings:
         _set(raw, setting)
     raw |= options or {}
-    return model.parse(raw, str(file) if file else "the settings")
+    if shared_with and aside:
+        shared_with.parse(raw | aside, where)
+    return model.parse(raw, where)
 
 
 def _read(file: Path) -> dict[str, Any]:

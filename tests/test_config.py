@@ -139,6 +139,8 @@ def test_each_recipe_has_its_own_presets():
         ("kd.preset=[paper]", "no recipe is called"),
         ("kd=3", "kd: "),
         ("space=papers", "no space is called 'papers'; known: micro, paper"),
+        ("space={preset: micro, image_size: 32}", "space: a preset is taken as it is: write the"),
+        ("network={source: 'a:B', arguments: [1]}", "network.arguments: write names and values, "),
         ("candidates=many", "candidates: Input should be a valid integer"),
         ("sampler=tpee", "sampler: "),
         ("candidates", "--set 'candidates' needs the form key=value"),
@@ -170,6 +172,35 @@ def test_options_come_last_and_are_taken_as_they_are():
         SearchConfig, None, ["dataset=digits", "store=a"], {"store": "1: b", "dataset": "null"}
     )
     assert (config.store, config.dataset) == ("1: b", "null")
+
+
+def test_a_search_and_its_teacher_have_one_file(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("{dataset: digits, teacher: {lr: 0.2}, limits: {params: 9}, kd: {epochs: 3}}")
+    config = load(TeacherConfig, file, ["teacher_seed=4"], shared_with=SearchConfig)
+    assert (config.teacher.lr, config.teacher_seed) == (0.2, 4)
+    assert type(config) is TeacherConfig
+    with pytest.raises(UserError, match="unknown key 'kd'"):  # it would do nothing
+        load(TeacherConfig, file, ["kd.epochs=4"], shared_with=SearchConfig)
+    with pytest.raises(UserError, match="unknown key 'limits'"):
+        load(TeacherConfig, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{dataset: digits, kd: {epoch: 3}}", "a.yaml: unknown key 'kd.epoch'; did you mean"),
+        ("{dataset: digits, candidates: none}", "a.yaml: candidates: "),
+        (
+            "{dataset: digits, kd: micro, limts: {params: 9}}",
+            "a.yaml: unknown key 'limts'; did you mean 'lim",
+        ),
+    ],
+)
+def test_mistakes_in_the_other_command_s_part_of_a_file(tmp_path, text, message):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        load(TeacherConfig, tmp_path / "a.yaml", shared_with=SearchConfig)
 
 
 def test_a_misspelt_key_is_not_called_missing():

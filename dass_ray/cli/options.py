@@ -5,10 +5,15 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from dass_ray.config import StoreConfig
+from dass_ray.config import ImportConfig, SearchConfig, StoreConfig, TeacherConfig
 from dass_ray.settings import load
 
 C = TypeVar("C", bound=StoreConfig)
+SHARED: dict[type[StoreConfig], type[StoreConfig]] = {
+    TeacherConfig: SearchConfig,
+    ImportConfig: SearchConfig,
+}
+"""Whose file may also be another's, so that a search and its teacher can have one."""
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML file; see configs/ for examples.")
@@ -46,7 +51,7 @@ def configured(
     """The configuration of a file, then settings, then the options that were given."""
     options = {"store": store, "address": address, **given}
     chosen = {key: value for key, value in options.items() if value is not None}
-    return load(model, file, settings or [], chosen)
+    return load(model, file, settings or [], chosen, shared_with=SHARED.get(model))
 
 
 def store_uri(store: str | None) -> str:

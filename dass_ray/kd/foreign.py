@@ -104,29 +104,29 @@ def _build(network: Network, classes: int) -> nn.Module:
 
 
 def _transformers(model_type: str, classes: int, arguments: dict[str, Any]) -> nn.Module:
-    library = _library("transformers")
-    known = library.models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    hub = library("transformers")
+    known = hub.models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
     if model_type not in known:
         near = difflib.get_close_matches(model_type, known, n=3) or ["resnet", "convnext", "vit"]
         raise UserError(
             f"transformers has no image classifier of the type {model_type!r}; "
             f"did you mean {' or '.join(near)}?"
         )
-    config = library.AutoConfig.for_model(model_type, **{"num_labels": classes} | arguments)
-    net: nn.Module = library.AutoModelForImageClassification.from_config(config)
+    config = hub.AutoConfig.for_model(model_type, **{"num_labels": classes} | arguments)
+    net: nn.Module = hub.AutoModelForImageClassification.from_config(config)
     return net
 
 
 def _timm(name: str, classes: int, arguments: dict[str, Any]) -> nn.Module:
     chosen = {"num_classes": classes} | arguments
-    net: nn.Module = _library("timm").create_model(
+    net: nn.Module = library("timm").create_model(
         name, pretrained=False, checkpoint_path="", **chosen
     )
     return net
 
 
 def _torchvision(name: str, classes: int, arguments: dict[str, Any]) -> nn.Module:
-    models = _library("torchvision").models
+    models = library("torchvision").models
     net: nn.Module = models.get_model(name, weights=None, **{"num_classes": classes} | arguments)
     return net
 
@@ -138,7 +138,8 @@ _LIBRARIES: dict[str, Callable[[str, int, dict[str, Any]], nn.Module]] = {
 }
 
 
-def _library(name: str) -> Any:  # noqa: ANN401 - a module of an extra
+def library(name: str) -> Any:  # noqa: ANN401 - a module of an extra
+    """The module of an extra; UserError where it is not installed or cannot be imported."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -19,6 +19,7 @@ from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
 from dass_ray.frozen import content_hash
+from dass_ray.kd.arguments import check_names
 from dass_ray.kd.checkpoint import Checkpoints
 from dass_ray.kd.distill import Distilled, distil
 from dass_ray.kd.foreign import ForeignNet, completed, flops, foreign, seen_by
@@ -77,6 +78,7 @@ def train_into(
     the proxy. on_epoch: is told the epochs of both as one training.
     """
     assert plan.network is not None
+    check_names(plan.network)
     task = _Task(store, plan.space, dataset, completed(plan.network, dataset), plan.recipe)
     own, of_proxy = checkpoints or (None, None)
     epochs = plan.recipe.epochs_for(len(dataset.labelled().train))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dass_ray.errors import UserError
+from dass_ray.kd.arguments import check_names
 from dass_ray.models.weights import from_bytes
 from dass_ray.network import SOURCE, Network
 
@@ -37,7 +38,12 @@ class Given:
                 f"{self.where} is taken for weights of the space's largest network, which has no "
                 "network settings; name the network, and give the file with --weights"
             )
-        return self.network and Network.parse({**self.network.model_dump(), **by}, "the settings")
+        if self.network is None:
+            return None
+        network = Network.parse({**self.network.model_dump(), **by}, "the settings")
+        if "arguments" in by:
+            check_names(network)
+        return network
 
 
 def read(source: str, weights: Path | None, classes: Sequence[str]) -> Given:

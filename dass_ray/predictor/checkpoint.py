@@ -1,7 +1,7 @@
 """Predictor checkpoints: safetensors and a JSON card, in the store or shipped in the package."""
 
-from collections.abc import Mapping
-from importlib.resources import files
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -10,6 +10,7 @@ from dass_ray.config import MetaTrainConfig
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.models.weights import fingerprint, from_bytes, to_bytes
+from dass_ray.predictor import included
 from dass_ray.predictor.layers import Params
 from dass_ray.predictor.learner import MetaTrained
 from dass_ray.predictor.model import Intervals, Predictor, Units
@@ -93,10 +94,13 @@ def save(
 
 
 def load(store: Store, name: str, space: Space) -> tuple[PredictorCard, Predictor]:
-    """The predictor of that name, or the shipped one; UserError if it is of another space."""
-    where, card_bytes = _read(store, name, "card.json")
+    """The predictor of that name, or the shipped one for the space.
+
+    UserError where there is none, or it is of another space.
+    """
+    read, where = _reader(store, name, space)
     try:
-        card = PredictorCard.model_validate_json(card_bytes)
+        card = PredictorCard.model_validate_json(read("card.json"))
     except ValidationError:
         raise UserError(
             f"{where} was made by another version of dass-ray, which writes other cards: "
@@ -108,16 +112,21 @@ def load(store: Store, name: str, space: Space) -> tuple[PredictorCard, Predicto
             f"({card.space.image_size} px, widths {card.space.widths}), not for {space.name!r}: "
             "choose that space, or meta-train a predictor for this one"
         )
-    _, weights = _read(store, name, f"{card.fingerprint[:16]}.safetensors")
+    weights = read(f"{card.fingerprint[:16]}.safetensors")
     return card, _predictor(card, from_bytes(weights, where))
 
 
-def _read(store: Store, name: str, file: str) -> tuple[str, bytes]:
+def _reader(store: Store, name: str, space: Space) -> tuple[Callable[[str], bytes], str]:
+    """What reads a predictor's files, and how errors call it."""
     if name == SHIPPED:
-        path = files("dass_ray.predictor").joinpath("shipped", file)
-        return "the shipped predictor", path.read_bytes()
+        folder = included.folder(space)
+        return lambda file: folder.joinpath(file).read_bytes(), "the shipped predictor"
+    return partial(_stored, store, name), f"the predictor {name!r}"
+
+
+def _stored(store: Store, name: str, file: str) -> bytes:
     try:
-        return f"the predictor {name!r}", store.get(f"predictors/{name}/{file}")
+        return store.get(f"predictors/{name}/{file}")
     except NotFound:
         known = sorted({path.split("/")[1] for path in store.list("predictors")})
         raise UserError(

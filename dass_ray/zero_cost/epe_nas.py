@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dass_ray.models.network import StagedNetwork
-from dass_ray.zero_cost.jacov import K, jacobians
+from dass_ray.zero_cost.jacov import K, correlation, jacobians
 
 MANY = 100  # classes
 
@@ -19,8 +19,7 @@ def score(net: StagedNetwork, images: Tensor, labels: Tensor) -> float:
     rows = jacobians(net, images).double()
     classes, counts = labels.unique(return_counts=True)
     sums = [
-        (torch.corrcoef(rows[labels == label]).abs() + K).log().sum()
-        for label in classes[counts > 1]
+        (correlation(rows[labels == label]).abs() + K).log().sum() for label in classes[counts > 1]
     ]
     if not sums:
         return 0.0

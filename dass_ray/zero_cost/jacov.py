@@ -21,7 +21,17 @@ def jacobians(net: StagedNetwork, images: Tensor) -> Tensor:
     return slopes.flatten(1)
 
 
+def correlation(rows: Tensor) -> Tensor:
+    """[B, B]: of the rows of [B, F].
+
+    A constant row, as where no unit is active, is told from no other one: its correlation, which
+    is undefined, counts as 1.
+    """
+    return torch.corrcoef(rows).nan_to_num(nan=1.0)
+
+
 def score(net: StagedNetwork, images: Tensor, _labels: Tensor) -> float:
     """Of normalised images [B, 3, H, W]."""
-    values = torch.linalg.eigvalsh(torch.corrcoef(jacobians(net, images).double())).clamp_min(0)
+    found = correlation(jacobians(net, images).double())
+    values = torch.linalg.eigvalsh(found).clamp_min(0)
     return -float((torch.log(values + K) + 1 / (values + K)).sum())

@@ -38,7 +38,7 @@ def test_json_is_that_of_version_0_1_0():
 
 
 def test_the_shipped_card_is_written_as_it_was_read():
-    raw = files("dass_ray.predictor").joinpath("shipped", "card.json").read_text()
+    raw = files("dass_ray.predictor").joinpath("shipped", "micro-v3", "card.json").read_text()
     card, _ = checkpoint.load(Memory(), "shipped", MICRO)
     assert card.space.model_dump(mode="json") == json.loads(raw)["space"]
 

@@ -1,5 +1,7 @@
 """jacov and EPE-NAS, beside NumPy on Jacobians of one image at a time."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -45,3 +47,14 @@ def test_epe_nas_of_many_classes(case, monkeypatch):
 
 def test_epe_nas_without_two_images_of_a_class(case):
     assert epe_nas.score(case.net, case.images[:3], torch.arange(3)) == 0
+
+
+def test_images_whose_jacobian_is_constant(case):
+    """Their correlation with any other is undefined: a dead network ranks below a live one."""
+    live = jacov.score(case.net, case.images, case.labels)
+    dead = copy.deepcopy(case.net)
+    for weights in dead.parameters():
+        torch.nn.init.zeros_(weights)
+    found = jacov.score(dead, case.images, case.labels)
+    assert np.isfinite(found)
+    assert found < live
