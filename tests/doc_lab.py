@@ -47,6 +47,7 @@ class Lab:
         self.store = open_store(str(folder / "store"))
         shutil.copytree(ROOT / "configs", folder / "configs")
         (folder / "plan.yaml").write_text("datasets: [flowers]\nstudents: 3\n")
+        (folder / "search.yaml").write_text("dataset: stones\ncandidates: 16\n")
         (folder / "mynets.py").write_text(make_docs.MODULE)
         for name in ("flowers", "pile", "pictures"):
             make_docs.folder(folder / name, name)
@@ -113,15 +114,6 @@ class Lab:
         Path("weights.safetensors").write_bytes(kept)
         return found[0]
 
-    def predictor(self, found: re.Match) -> str:
-        """One for the space: collect, then meta-train, as the page says."""
-        space = "space=micro-mobile"
-        data = "datasets=[cifar10, tiny_imagenet_0]"
-        assert run("collect", *settings((space, *COLLECT, data))) == 0
-        tasks = ("name=mine", "train=[cifar10]", "validation=[tiny_imagenet_0]")
-        assert run("meta-train", *settings((space, *META_TRAIN, *tasks))) == 0
-        return found[0]
-
     def seeded(self, number: int) -> str:
         """The first split's teacher of this seed, with students."""
         one = ("datasets=[tiny_imagenet_0]", f"teacher_seeds=[{number}]")
@@ -141,6 +133,7 @@ class Lab:
 
 FILLED = {
     r"(\w+) SOURCE": Lab.source,
+    r"train -c FILE": lambda _lab, _found: "train -c search.yaml",
     r"\bFILE\b": lambda _lab, _found: "plan.yaml",
     r"measure NAME\b": lambda _lab, _found: "measure mine",
     r"s3://[\w/]+": lambda _lab, _found: "store",
@@ -150,7 +143,6 @@ FILLED = {
     r"\./my_model": Lab.transformers_folder,
     r"mynets:Net": Lab.module,
     r"import weights\.safetensors": Lab.weights,
-    r"predictor=mine": Lab.predictor,
     r"SECOND, \.\.\.": lambda lab, _found: lab.seeded(1),
     r"FIRST, \.\.\.": lambda lab, _found: lab.seeded(0),
     r"tiny_imagenet_0, \.\.\.": lambda _lab, _found: "tiny_imagenet_0",
