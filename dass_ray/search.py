@@ -243,6 +243,7 @@ def _tune(searcher: BatchSearcher, scorers: list[Any], job: Job) -> Exception | 
                 storage_path=folder,
                 name="search",
                 verbose=0,
+                progress_reporter=tune.CLIReporter(),  # silent; a notebook's clears the cell
                 callbacks=[TellBatches(searcher, job)],
             ),
         )

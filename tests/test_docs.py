@@ -2,10 +2,8 @@
 
 import os
 import re
-import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer.main
@@ -14,35 +12,9 @@ from dass_ray import reference, settings
 from dass_ray.cli.main import app
 from dass_ray.errors import UserError
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*.yaml")])
-JOBS = {"search": "search", "collect": "collect", "evaluate": "evaluate",
-        "meta_train": "meta-train", "train_teacher": "teacher train"}  # fmt: skip
+from .doc_commands import EVERY, ROOT
 
-
-def blocks(text):
-    """The lines of code: indented, fenced, or a comment of a YAML file."""
-    fenced = False
-    for line in text.splitlines():
-        if line.strip().startswith("```"):
-            fenced = not fenced
-        elif fenced or line.startswith(("    ", "# ", "#   ")):
-            yield line.lstrip("# ").rstrip()
-
-
-def commands(page):
-    """Every `dass-ray` command of a page as its words, continued lines joined."""
-    text = "\n".join(blocks(page.read_text())).replace("\\\n", " ")
-    for line in text.splitlines():
-        found = re.search(r"(?:^|\$ |  )(dass-ray|python jobs/\w+\.py) (.*)", line)
-        if found and "..." not in line:
-            name, rest = found.groups()
-            words = shlex.split(rest, comments=True)
-            job = re.fullmatch(r"python jobs/(\w+)\.py", name)
-            yield [*JOBS[job[1]].split(), *words] if job else words
-
-
-EVERY = [(page.name, words) for page in PAGES for words in commands(page)]
+OURS = [one for one in EVERY if one.ours and not re.search(r"\.\.\.|--help", one.text)]
 
 
 def parsed(words):
@@ -57,9 +29,13 @@ def parsed(words):
     return " ".join(names), context.params
 
 
-@pytest.mark.parametrize(("page", "words"), EVERY, ids=lambda v: v if isinstance(v, str) else None)
-def test_every_command_is_one(page, words, monkeypatch):
+@pytest.mark.parametrize("shown", [one for one in OURS if not one.mention], ids=str)
+def test_every_command_is_one(shown, monkeypatch):
     monkeypatch.chdir(ROOT)
+    check(shown.words)
+
+
+def check(words):
     name, given = parsed(words)
     if name in reference.COMMANDS and (given["config"] or given["settings"]):
         fields = {"dataset": given["dataset"] or "digits"} if "dataset" in given else {}
@@ -70,13 +46,20 @@ def test_every_command_is_one(page, words, monkeypatch):
         settings.load(reference.COMMANDS[name], file, given["settings"] or [], fields)
 
 
+@pytest.mark.parametrize("verb", sorted({one.verb for one in OURS if one.mention}))
+def test_every_verb_of_a_sentence_is_one(verb):
+    group = typer.main.get_command(app)
+    for name in verb.split():
+        group = group.commands[name]
+
+
 def test_there_are_commands_to_check_and_a_wrong_one_is_seen(monkeypatch):
-    assert len(EVERY) > 10
+    assert len(OURS) > 100
     monkeypatch.chdir(ROOT)
     with pytest.raises(Exception, match="No such option"):
         parsed(["search", "--kandidates", "3"])
     with pytest.raises(UserError, match="unknown key"):
-        test_every_command_is_one("", ["search", "-s", "kandidates=3"], monkeypatch)
+        check(["search", "-s", "kandidates=3"])
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):
