@@ -105,8 +105,8 @@ def test_path(home, capsys):
     batches = searches.read_batches(store, "mine")
     assert [len(batch) for batch in batches] == [16, 16, 8]
 
-    for words in (search(), ("meta-train", "-s", "name=small", *meta, "-s", "members=2")):
-        assert run(*words, "--log-json") == 0  # finished before: all lines are for programs
+    for words in (search(), ("meta-train", "-s", "name=again", *meta, "-s", "members=2")):
+        assert run(*words, "--log-json") == 0  # all lines are for programs
         *progress, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert {line["event"] for line in progress} == {"progress"}
         assert last["event"] == "result"
