@@ -79,8 +79,11 @@ def test_path(home, capsys):
 
     space = "space={name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}"
     meta = ("-s", space, "-s", "train=[bars]", "-s", "validation=[dots]", "-s", "episodes=20")
-    assert run("meta-train", "-s", "name=small", *meta, "-s", "members=2") == 0
     capsys.readouterr()
+    assert run("meta-train", "-s", "name=small", *meta, "-s", "members=2", "--log-json") == 0
+    *progress, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["event"] for line in progress} == {"progress"}
+    assert (last["event"], last["predictor"]) == ("result", "small")
     evaluate = ("evaluate", "-s", "predictor=small", "-s", space, "-s", "given=[2]")
     assert run(*evaluate, "-d", "dots") == 2
     assert "evaluate it on data sets that are neither" in capsys.readouterr().err
@@ -105,14 +108,11 @@ def test_path(home, capsys):
     batches = searches.read_batches(store, "mine")
     assert [len(batch) for batch in batches] == [16, 16, 8]
 
-    for words in (search(), ("meta-train", "-s", "name=again", *meta, "-s", "members=2")):
-        assert run(*words, "--log-json") == 0  # all lines are for programs
-        *progress, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert {line["event"] for line in progress} == {"progress"}
-        assert last["event"] == "result"
-        if "search" in last:
-            assert last["search"] == "mine"
-            assert last["validation"] == max(row.validation for row in rows.values())
+    assert run(*search(), "--log-json") == 0  # finished before
+    *progress, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["event"] for line in progress} == {"progress"}
+    assert (last["event"], last["search"]) == ("result", "mine")
+    assert last["validation"] == max(row.validation for row in rows.values())
 
     assert run("export", "mine", "--onnx", "--licence", "mit", "--out", "shipped") == 0
     assert re.search(r"ONNX int8( +\S+){6} +\S+%", capsys.readouterr().out)
