@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from dass_ray.cli import pages
 from dass_ray.cli.options import ConfigFile, Quiet, Settings, StoreUri, configured
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
@@ -106,8 +107,7 @@ def replay(
     if page is not None:
         from dass_ray.report.replay_html import render  # noqa: PLC0415
 
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(render(every, chosen, repeats, budgets), encoding="utf-8")
+        pages.write(page, render(every, chosen, repeats, budgets))
     if as_json:
         for one in every:
             typer.echo(json.dumps(asdict(one)))

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from dass_ray import searches
-from dass_ray.cli import search_plan
+from dass_ray.cli import pages, search_plan
 from dass_ray.cli.options import (
     Address,
     ConfigFile,
@@ -136,20 +136,13 @@ def _tell(store: Store, identity: str, out: Path | None) -> None:
 def _reported(store: Store, identity: str, out: Path | None) -> tuple[SearchReport, Path]:
     gathered = gather(store, identity)
     file = out or Path(f"report-{identity}.html")
-    _write(file, render(gathered))
+    pages.write(file, render(gathered))
     return gathered, file
 
 
 def _show_several(console: Console, store: Store, ids: Sequence[str], file: Path) -> None:
     reports = several.gather_all(store, ids)
-    _write(file, several_html.render(reports))
+    pages.write(file, several_html.render(reports))
     console.print(several_terminal.table(reports))
     for line in (several.headline(reports), f"report: {file}"):
         console.print(line, highlight=False, soft_wrap=True)
-
-
-def _write(file: Path, page: str) -> None:
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write the report to {file}: {error.strerror}") from None
