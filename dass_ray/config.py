@@ -57,6 +57,9 @@ class Resources(Frozen):
     """Share of a GPU, so that several short runs fill one; unused where there is no GPU. auto: by
     the memory of the largest student, measured on each type of GPU that the cluster has at the
     beginning; a teacher then gets a whole GPU. Smaller GPUs that join later need a number."""
+    workers_per_run: int = Field(default=1, ge=1)
+    """Workers that share each batch of one distillation, for runs that are too long for one device;
+    each gets cpus_per_run, and a whole GPU where there are some. See docs/DISTILLATION.md."""
     scorers: int | None = Field(default=None, ge=1)
     """Actors that score candidates; by default one for each GPU, or else each CPU."""
     shared_gib: float = Field(default=4.0, gt=0)

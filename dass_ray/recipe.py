@@ -77,6 +77,11 @@ class Losses(Frozen):
         """Whether a loss compares the maps at the stages' ends, beside the logits."""
         return self.attention > 0 or self.hints > 0 or self.relational > 0
 
+    @property
+    def of_batch(self) -> bool:
+        """Whether a loss compares the images of a batch, so that it needs them all at once."""
+        return self.dist > 0 or self.relational > 0
+
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:
         if not self.model_dump():

@@ -18,7 +18,7 @@ import torch
 from dass_ray import ledger
 from dass_ray.actors import board, notice
 from dass_ray.actors.limit import limited
-from dass_ray.actors.nodes import Nodes, guarded
+from dass_ray.actors.nodes import Nodes, WorkerLost, guarded
 from dass_ray.actors.packed import PackedData, PackedLabels
 from dass_ray.actors.rows import failed, row
 from dass_ray.actors.session import check_fits, gets_gpus
@@ -28,7 +28,7 @@ from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
 from dass_ray.kd import foreign_teachers
 from dass_ray.kd.checkpoint import Leaving, StoreCheckpoints, under_way
-from dass_ray.kd.distill import distil
+from dass_ray.kd.distill import Distilled, distil
 from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
 from dass_ray.models.network import StagedNetwork
@@ -81,17 +81,18 @@ class Shared:
 
 
 def demand(resources: Resources) -> dict[str, float]:
-    """What one KD task asks Ray for: a share of a GPU where there are or will be some, or CPUs.
+    """What one KD worker asks Ray for: a share of a GPU where there are or will be some, or CPUs.
 
-    A whole GPU where the share is to be measured: see gpu_share.py.
+    A whole GPU where the share is to be measured (see gpu_share.py), or where several workers
+    share a run, since NCCL wants a GPU for each.
 
     UserError where that is more than the cluster has.
     """
     asked = {"num_cpus": resources.cpus_per_run}
     if gets_gpus():
         share = resources.gpus_per_run
-        asked["num_gpus"] = 1.0 if share == "auto" else share
-    check_fits(asked)
+        asked["num_gpus"] = 1.0 if share == "auto" or resources.workers_per_run > 1 else share
+    check_fits(asked, resources.workers_per_run)
     return asked
 
 
@@ -104,9 +105,12 @@ def remote(
     """Submits a function of this module as a Ray task; returns a reference to its result.
 
     nodes: those that are left out at the time; retries: by Ray, where the task's worker process or
-    node was lost, or was told to go. A UserError of the function is a NodeError.
+    node was lost, or was told to go, or one of the workers that it waits for. A UserError of the
+    function is a NodeError.
     """
-    task = ray.remote(max_retries=retries, retry_exceptions=[Leaving], **demand)(guarded(function))
+    task = ray.remote(max_retries=retries, retry_exceptions=[Leaving, WorkerLost], **demand)(
+        guarded(function)
+    )
     nodes = nodes or Nodes()
     return lambda *args: task.options(**nodes.options()).remote(*args)
 
@@ -133,10 +137,13 @@ def train_teacher(
     dataset: str,
     plan: TeacherPlan,
     progress: Any = None,  # noqa: ANN401 - Ray's actor handles have no type
+    leaving: Callable[[], bool] | None = None,
 ) -> TeacherCard:
     """Trains the planned teacher, unless the store has it, and returns its card.
 
-    progress: handle of a `board.Board` that is told after every epoch, by the teacher's identity.
+    progress: handle of a `board.Board` that is told after every epoch, by the teacher's identity;
+    leaving: asked after every epoch whether to stop with a checkpoint, by default where the node
+    was told to go.
     """
     store, own = _store(uri), plan.network is None
     data = _dataset(uri, dataset, plan.space.image_size if own else None)
@@ -145,7 +152,7 @@ def train_teacher(
         return card
     tell = board.teller(progress, identity)
     own_place, of_proxy = (
-        StoreCheckpoints(store, name, leaving=notice.here())
+        StoreCheckpoints(store, name, leaving=leaving or notice.here())
         for name in (identity, f"{identity}-proxy")
     )
     kept = own_place, of_proxy
@@ -239,6 +246,14 @@ def _distil(
     except Exception as error:
         LOG.exception("run %s of %s failed on %s", run.key, run.teacher.dataset, platform.node())
         return failed(run, started, f"{type(error).__name__}: {error}")
+    return kept(store, run, out, started, how)
+
+
+def kept(store: Store, run: Run, out: Distilled, started: float, how: How) -> RunRow:
+    """The row of a run that has ended, after its student's weights are in the store if wanted.
+
+    started: s since 1970.
+    """
     if how.keep_weights and out.trained.status == "ok":
         store.put(f"students/{run.key}.safetensors", to_bytes(out.net.state_dict()))
     return row(run, out.trained, out.test, started)

@@ -30,6 +30,17 @@ class NodeError(UserError):
         return str(self.args[0])
 
 
+class WorkerLost(Exception):
+    """One of several workers died. node: whether its node did, so that it is no fault of a run."""
+
+    def __init__(self, text: str, node: bool) -> None:
+        super().__init__(text, node)
+        self.node = node
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def version() -> str:
     """What the programs of one job must have in common."""
     return f"{__version__} (schema {SCHEMA_VERSION})"
@@ -53,6 +64,8 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             same_version(drivers)
             return function(*args)
+        except NodeError:
+            raise
         except UserError as error:
             raise NodeError(str(error), ray.get_runtime_context().get_node_id()) from error
 

@@ -8,6 +8,7 @@ import torch
 
 from dass_ray import __version__
 from dass_ray.cost import cost
+from dass_ray.kd import group
 from dass_ray.kd.trained import Trained
 from dass_ray.records import Run, RunRow, Status
 from dass_ray.space import Spec
@@ -46,13 +47,19 @@ def row(
         recipe=run.recipe.model_dump_json(),
         seed=run.seed,
         seconds=trained.seconds,
-        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        device=_device(),
         host=platform.node(),
         started_at=started,
         attempt=uuid.uuid4().hex,
         code_version=__version__,
         **facts,
     )
+
+
+def _device() -> str:
+    """What a run is done on, also where several workers share it: their seconds are fewer."""
+    one = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return one if group.size() == 1 else f"{group.size()} x {one}"
 
 
 def failed(run: Run, started: float, why: str) -> RunRow:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import ray
 
@@ -46,6 +47,7 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     else:
         _check(where)
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=where,
@@ -64,27 +66,37 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
             f"Ray did not start on this machine ({why}): see that it has free memory and disk, and "
             "is not overloaded, then try again"
         ) from error
-    _hear_of_sigterm()
-    try:
-        with Heartbeat() as head:
-            try:
-                yield
-            except Terminated:
-                if head.lost:
-                    raise UserError(LOST) from None
-                raise
-    finally:
-        ray.shutdown()
+    with _hearing_of_sigterm(before):
+        try:
+            with Heartbeat() as head:
+                try:
+                    yield
+                except Terminated:
+                    if head.lost:
+                        raise UserError(LOST) from None
+                    raise
+        finally:
+            ray.shutdown()
 
 
-def _hear_of_sigterm() -> None:
-    """SIGTERM ends the work as Ctrl-C does; Ray's own handler would say nothing to anyone."""
+@contextmanager
+def _hearing_of_sigterm(before: Any) -> Iterator[None]:  # noqa: ANN401 - a function, or a number
+    """SIGTERM ends the work as Ctrl-C does; Ray's own handler would say nothing to anyone.
+
+    before: the handler of the time before Ray, as of a notebook's kernel, which is put back.
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise Terminated
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check(address: str) -> None:
@@ -120,20 +132,23 @@ def capacity() -> dict[str, float]:
     return {name: max(have.get(name, 0), have.get(most, 0)) for name, most in MOST.items()}
 
 
-def slots(demand: dict[str, float]) -> int:
-    """How many tasks of this demand run at once now; at least one, since nodes come and go."""
-    return max(1, _fit(demand, ray.cluster_resources()))
+def slots(demand: dict[str, float], workers: int = 1) -> int:
+    """How many tasks run at once now; at least one, since nodes come and go.
+
+    demand: of each of so many workers that share a task.
+    """
+    return max(1, _fit(demand, ray.cluster_resources()) // workers)
 
 
-def room(demand: dict[str, float]) -> int:
+def room(demand: dict[str, float], workers: int = 1) -> int:
     """How many do once the cluster has grown, if it can; at least one."""
-    return max(1, _fit(demand, capacity()))
+    return max(1, _fit(demand, capacity()) // workers)
 
 
-def check_fits(demand: dict[str, float]) -> None:
-    """UserError where no node could ever run a task of this demand: it would wait for ever."""
-    if _fit(demand, capacity()) < 1:
-        asked = ", ".join(f"{v:g} {NAMES[k]}" for k, v in demand.items())
+def check_fits(demand: dict[str, float], workers: int = 1) -> None:
+    """UserError where the cluster could never run a task of this demand: it would wait for ever."""
+    if _fit(demand, capacity()) < workers:
+        asked = ", ".join(f"{v * workers:g} {NAMES[k]}" for k, v in demand.items())
         raise UserError(f"a task asks for {asked}, more than the cluster has: lower resources.*")
 
 

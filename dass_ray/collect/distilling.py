@@ -24,9 +24,9 @@ from ray.exceptions import (
 )
 
 from dass_ray import ledger
-from dass_ray.actors import gpu_share, kd_worker, metrics
+from dass_ray.actors import data_parallel, gpu_share, kd_worker, metrics
 from dass_ray.actors.kd_worker import Done, How
-from dass_ray.actors.nodes import NodeError, Nodes, cause
+from dass_ray.actors.nodes import NodeError, Nodes, WorkerLost, cause
 from dass_ray.actors.pool import WINDOW, Queue, bounded
 from dass_ray.actors.rows import failed
 from dass_ray.actors.session import room, slots
@@ -85,7 +85,8 @@ def distil(
     too many runs ended badly, where no node can work, or where the rows did not come to the store.
     """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
-    count = slots(demand)
+    workers = config.resources.workers_per_run
+    count = slots(demand, workers)
     done = done_keys(store, rules.how)
     left = sum(len(block.specs) for block in missing(work.blocks(), done)) if len(done) else None
     left = work.total if left is None else left
@@ -97,7 +98,7 @@ def distil(
     nodes = nodes or Nodes()
     demand |= _measured_share(config.resources, demand, store, missing(work.blocks(), done))
     materials = Materials(store, demand, config.resources.shared_gib * GIB, nodes)
-    driver = _Driver(store, demand, rules, watcher, tally, materials, nodes, job or Job())
+    driver = _Driver(store, demand, rules, watcher, tally, materials, nodes, job or Job(), workers)
     driver.run(missing(work.blocks(), done))
     if driver.broken:
         raise UserError(f"{next(iter(driver.broken.values()))}; everything else is done")
@@ -112,7 +113,8 @@ def _measured_share(
     resources: Resources, demand: dict[str, float], store: Store, blocks: Iterable[Block]
 ) -> dict[str, float]:
     """The share of a GPU that the runs need, where it is to be measured."""
-    if resources.gpus_per_run != "auto" or "num_gpus" not in demand:
+    measure = resources.gpus_per_run == "auto" and resources.workers_per_run == 1
+    if not measure or "num_gpus" not in demand:
         return {}
     run = heaviest(blocks, lambda name: read_card(store, name).counts["train"])
     return {"num_gpus": gpu_share.measured(store.uri, run, demand["num_cpus"])}
@@ -144,6 +146,8 @@ class _Driver:
     materials: Materials
     nodes: Nodes
     job: Job = field(default_factory=Job)
+    workers: int = 1
+    """That share a run."""
     attempts: Attempts = field(default_factory=Attempts)
     pace: Pace = field(default_factory=Pace)
     broken: dict[str, str] = field(default_factory=dict)
@@ -157,12 +161,12 @@ class _Driver:
     def run(self, blocks: Iterable[Block]) -> None:
         """Until nothing is left to be done."""
         self._learn_pace()
-        submit = kd_worker.remote(kd_worker.distil_shard, self.demand, self.nodes, retries=0)
+        submit = self._submit()
 
         def start(shard: Shard) -> Any:  # noqa: ANN401 - a reference of Ray
             shared = self.given[shard[0].key] = self.materials.acquire(shard[0])
             self.tally.in_flight += len(shard)
-            return submit(self.store.uri, shard, *shared, self.rules.how)
+            return submit(shard, shared)
 
         queue = Queue(self.attempts.again, self._shards(blocks))
         for shard, result in bounded(queue, start, self._window, self._idle):
@@ -172,14 +176,30 @@ class _Driver:
             del self.given[shard[0].key]
         self.tally.tell(now=True)
 
+    def _submit(self) -> Callable[[Shard, Shared], Any]:
+        uri, how = self.store.uri, self.rules.how
+        if self.workers == 1:
+            alone = kd_worker.remote(kd_worker.distil_shard, self.demand, self.nodes, retries=0)
+            return lambda shard, shared: alone(uri, shard, *shared, how)
+        together = data_parallel.remote(
+            data_parallel.distil_together, self.demand, self.workers, self.nodes, retries=0
+        )
+        return lambda shard, shared: together(uri, shard, list(shared), how)
+
     def _shards(self, blocks: Iterable[Block]) -> Iterator[Shard]:
         def longest() -> float:
             left_s = (self.tally.total - self.tally.done) * self._mean_s
             return target(left_s, self.tally.slots, self.rules.shard_seconds)
 
-        for shard in cut(blocks, self._seconds, longest, self.rules.shard):
+        most = self.rules.shard if self.workers == 1 else 1
+        for shard in cut(blocks, self._seconds, longest, most):
+            self._check_shares(shard[0])
             if shard[0].teacher.id not in self.broken:
                 yield shard
+
+    def _check_shares(self, run: Run) -> None:
+        images = self.materials.images(run.teacher.dataset)
+        data_parallel.check_divides(run.recipe, images, self.workers)
 
     def _learn_pace(self) -> None:
         self._mean_s = 1.0
@@ -199,10 +219,11 @@ class _Driver:
     def _window(self) -> int:
         if time.monotonic() - self.asked_at > SLOTS_S:
             self.asked_at = time.monotonic()
-            self.tally.resize(slots(self.demand))
-            self.room = room(self.demand)
+            self.tally.resize(slots(self.demand, self.workers))
+            self.room = room(self.demand, self.workers)
             self.nodes.check(self.demand)
-        return WINDOW * self.room  # what waits makes an autoscaler start nodes
+        # What waits makes an autoscaler start nodes, as a group of workers does by itself.
+        return self.room * (WINDOW if self.workers == 1 else 1)
 
     def _idle(self) -> None:
         self.watcher.step(self.tally.done, self.tally.note())
@@ -217,6 +238,11 @@ class _Driver:
                 self.nodes.leave_out(error, self.demand)
                 self.materials.forget(shard[0])  # it may be what could not be made there
                 self.attempts.lost(shard)
+            case RayTaskError() if isinstance(error := cause(result), WorkerLost):
+                if error.node:
+                    self.attempts.lost(shard)
+                else:
+                    self._crashed(shard, error)
             case RayTaskError() if isinstance(result.cause, RayError):
                 self._material_lost(shard, result)
             case RayTaskError():

@@ -1,11 +1,14 @@
 """The teachers of a plan, trained where the store lacks them."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 
-from dass_ray.actors import board, kd_worker
+from dass_ray.actors import board, data_parallel, kd_worker
+from dass_ray.actors.data_parallel import check_divides
 from dass_ray.actors.nodes import NodeError, Nodes, cause
 from dass_ray.actors.pool import WINDOW, Queue, bounded
 from dass_ray.actors.session import room
@@ -38,14 +41,17 @@ def train(config: CollectConfig, watcher: Watcher, nodes: Nodes | None = None) -
     work.
     """
     store, demand = open_store(config.store), kd_worker.demand(config.resources)
-    nodes, window = nodes or Nodes(), WINDOW * room(demand)
+    nodes, workers = nodes or Nodes(), config.resources.workers_per_run
+    window = (WINDOW if workers == 1 else 1) * room(demand, workers)
     wanted, epochs = [], 0
     for name in dict.fromkeys(config.datasets):  # writes built-in sets, and fails before any work
         data = resolve(store, name)
         wanted += [(name, plan, find_card(store, plan.id(data))) for plan in plans(config)]
         epochs += sum(plan.epochs(data) for plan in plans(config))
+        labelled = data.card.counts["train"] - data.card.unlabelled
+        check_divides(config.teacher, labelled, workers)
     watcher.phase("training teachers (epochs)", epochs)
-    shared, submit = board.start(), kd_worker.remote(kd_worker.train_teacher, demand, nodes)
+    shared, submit = board.start(), _submit(demand, workers, nodes)
     cards = {(name, plan): card for name, plan, card in wanted if card}
     before, problems = sum(map(epochs_of, cards.values())), []
 
@@ -71,6 +77,12 @@ def train(config: CollectConfig, watcher: Watcher, nodes: Nodes | None = None) -
     ray.kill(shared)
     found = [cards[name, plan] for name, plan, _ in wanted if (name, plan) in cards]
     return Taught(found, problems)
+
+
+def _submit(demand: dict[str, float], workers: int, nodes: Nodes) -> Callable[..., Any]:
+    if workers == 1:
+        return kd_worker.remote(kd_worker.train_teacher, demand, nodes)
+    return data_parallel.remote(data_parallel.teach_together, demand, workers, nodes)
 
 
 def brief(error: Exception) -> str:

@@ -85,7 +85,8 @@ class _Contest:
         """All ways, ours first."""
         report = gather(self.store, self.name)
         explored = report.finished.seconds.get("explore", 0.0) if report.finished else 0.0
-        count = slots(demand(self.config.resources))
+        resources = self.config.resources
+        count = slots(demand(resources), resources.workers_per_run)
         ours, random = (
             [c.spec for c in searches.choices(self.store, self.name) if c.role == role]
             for role in ("top", "random")

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from dass_ray.kd import group
 from dass_ray.kd.trained import Trained
 from dass_ray.models.weights import from_bytes, to_bytes
 from dass_ray.store.base import NotFound, Store
@@ -55,7 +56,7 @@ class StoreCheckpoints:
 
     key: identity of the run; interval_s: seconds between two checkpoints, at least; fresh: there
     are none yet, so that a short run asks the store for nothing; leaving: asked after each epoch
-    whether to save at once and stop.
+    whether to save at once and stop. Of processes that train one network, the first one saves.
     """
 
     def __init__(
@@ -89,8 +90,8 @@ class StoreCheckpoints:
         for weight, kept in optimizer.state.items():  # the fused step goes through memory in order
             kept["momentum_buffer"] = torch.empty_like(weight).copy_(kept["momentum_buffer"])
         schedule.load_state_dict(schedule.state_dict() | {"last_epoch": note.pop("step")})
-        for group in optimizer.param_groups:
-            group["lr"] = note["lr"]
+        for some in optimizer.param_groups:
+            some["lr"] = note["lr"]
         return Trained(curve=note["curve"], seconds=note["seconds"])
 
     def save(
@@ -98,7 +99,7 @@ class StoreCheckpoints:
     ) -> None:
         """Saves if the last checkpoint is old enough, or before Leaving."""
         leaving = self.leaving()
-        if leaving or time.monotonic() - self.saved_at >= self.interval_s:
+        if group.is_first() and (leaving or time.monotonic() - self.saved_at >= self.interval_s):
             self._save(net, optimizer, schedule, state)
         if leaving:
             raise Leaving

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dass_ray.data.dataset import Dataset
+from dass_ray.kd import group
 from dass_ray.kd.losses import hints
 from dass_ray.kd.losses.combined import combined
 from dass_ray.kd.losses.stages import middle, pairs
@@ -50,8 +51,12 @@ class Lesson:
 
     def loss(self, _learner: nn.Module, shown: Shown) -> Tensor:
         """The recipe's loss in one step, a scalar."""
-        ours, theirs = self._outputs(self.student, shown.images), self._theirs(shown)
-        return combined(ours, theirs, shown.labels, self.recipe, self.regressor)
+        ours, theirs, labels = (
+            self._outputs(self.student, shown.images), self._theirs(shown), shown.labels
+        )  # fmt: skip
+        if self.recipe.losses.of_batch:
+            ours, theirs, labels = _gathered(ours), _gathered(theirs), group.gathered(labels)
+        return combined(ours, theirs, labels, self.recipe, self.regressor)
 
     @torch.no_grad()
     def _theirs(self, shown: Shown) -> Outputs:
@@ -71,3 +76,9 @@ class Lesson:
         images = batch(dataset, view(dataset, self.recipe, 0), torch.zeros(1, dtype=torch.long))
         ours, theirs = (net.eval().outputs(images) for net in (self.student, self.teacher))
         return hints.regressor(middle(pairs(ours.stages, theirs.stages)), seed)
+
+
+def _gathered(outputs: Outputs) -> Outputs:
+    """Those of all processes that train the student, for losses that compare a batch's images."""
+    stages = tuple(group.gathered(end) for end in outputs.stages)
+    return Outputs(group.gathered(outputs.logits), stages)

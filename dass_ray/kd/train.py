@@ -1,7 +1,8 @@
 """The one training loop: teachers and students differ in the loss alone.
 
 All randomness comes from (seed, epoch), so a run that is resumed at an epoch equals one that was
-never stopped. Letters: B batch, K classes.
+never stopped. Several processes may train one network, see group.py: its result is that of one
+process but for rounding. Letters: B batch, K classes.
 """
 
 import math
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from dass_ray.data.augment import normalise
 from dass_ray.data.dataset import Dataset, Split
+from dass_ray.kd import group
 from dass_ray.kd.checkpoint import Checkpoints, NoCheckpoints
 from dass_ray.kd.trained import Trained
 from dass_ray.kd.views import EVAL_BATCH, batch, view
@@ -25,7 +27,7 @@ class Shown:
     """What one step shows, on the network's device.
 
     view: index of the view; chosen: indices [B] of its images; images: normalised float32
-    [B, 3, H, W]; labels: int64 [B].
+    [B, 3, H, W]; labels: int64 [B]. In a group of processes, B is of this process's share.
     """
 
     view: int
@@ -38,6 +40,17 @@ Loss = Callable[[nn.Module, Shown], Tensor]
 """(network in train mode, what is shown) -> scalar."""
 OnEpoch = Callable[[int, int, float], None]
 """(epochs done, epochs in all, validation accuracy) is called after every epoch."""
+
+
+class _Step(nn.Module):
+    """The loss as a forward pass, whose gradients a group of processes can share."""
+
+    def __init__(self, net: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.net, self.loss = net, loss
+
+    def forward(self, shown: Shown) -> Tensor:
+        return self.loss(self.net, shown)
 
 
 def train(
@@ -53,10 +66,13 @@ def train(
 ) -> Trained:
     """Trains `net` in place; data set and network must be on one device.
 
+    In a group of processes, each calls this with the same arguments, and the batches must divide by
+    their number.
     views: epochs show the fixed views 0..views-1 in turn; None shows a new view every epoch.
     A loss that is not finite ends the training with status "diverged": a result, not an error.
     """
     checkpoints = checkpoints or NoCheckpoints()
+    step = group.parallel(_Step(net, loss), dataset.device)
     epochs = recipe.epochs_for(len(dataset.train))
     steps = epochs * steps_per_epoch(len(dataset.train), recipe)
     optimizer = torch.optim.SGD(
@@ -65,14 +81,15 @@ def train(
     )  # fmt: skip
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, recipe))
     state = checkpoints.load(net, optimizer, schedule) or Trained()
+    group.check_equal("the epochs that are done", len(state.curve))
     for epoch in range(len(state.curve), epochs):
         started = time.perf_counter()
         index = (seed << 20) + epoch if views is None else epoch % views
-        mean_loss = _epoch(net, dataset, recipe, loss, optimizer, schedule, seed, epoch, index)
-        if not math.isfinite(mean_loss):
+        loss_sum = _epoch(step, dataset, recipe, optimizer, schedule, seed, epoch, index)
+        if not math.isfinite(loss_sum):
             state.status = "diverged"
             break
-        state.curve.append(accuracy(net, dataset, dataset.validation))
+        state.curve.append(_shared_accuracy(net, dataset, dataset.validation))
         state.seconds += time.perf_counter() - started
         if on_epoch:
             on_epoch(epoch + 1, epochs, state.curve[-1])
@@ -81,32 +98,31 @@ def train(
 
 
 def _epoch(
-    net: nn.Module,
+    step: nn.Module,
     dataset: Dataset,
     recipe: TrainRecipe,
-    loss: Loss,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     seed: int,
     epoch: int,
     index: int,
 ) -> float:
-    """One pass in an order drawn from (seed, epoch); returns the mean loss."""
-    net.train()
+    """One pass in an order drawn from (seed, epoch); returns the sum of the steps' losses."""
+    step.train()
     draws = view(dataset, recipe, index)
     total = torch.zeros((), device=dataset.device)
     order = _order(len(dataset.train), recipe, seed, epoch).to(total.device)
-    for chosen in order.split(recipe.batch_size):
+    for chosen in map(group.share, order.split(recipe.batch_size)):
         images, labels = batch(dataset, draws, chosen), dataset.train.labels[chosen]
-        value = loss(net, Shown(index, chosen, images, labels))
+        value = step(Shown(index, chosen, images, labels))
         optimizer.zero_grad()
         value.backward()
         if recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+            nn.utils.clip_grad_norm_(step.parameters(), recipe.clip_norm)
         optimizer.step()
         schedule.step()
         total += value.detach()
-    return float(total)
+    return float(group.total(total) / group.size())
 
 
 def _order(n: int, recipe: TrainRecipe, seed: int, epoch: int) -> Tensor:
@@ -129,13 +145,23 @@ def rate(step: int, steps: int, recipe: TrainRecipe) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / (steps - warm))))
 
 
-@torch.no_grad()
 def accuracy(net: nn.Module, dataset: Dataset, split: Split) -> float:
     """Share of a split's images whose largest logit is their label's, in eval mode."""
+    return float(_right(net, dataset, split.images, split.labels)) / len(split)
+
+
+def _shared_accuracy(net: nn.Module, dataset: Dataset, split: Split) -> float:
+    """The same, where each process of a group looks at its share of the split."""
+    own = group.share(split.images), group.share(split.labels)
+    return float(group.total(_right(net, dataset, *own))) / len(split)
+
+
+@torch.no_grad()
+def _right(net: nn.Module, dataset: Dataset, images: Tensor, labels: Tensor) -> Tensor:
+    """How many of the images [B, 3, H, W] have their label's [B] logit as the largest."""
     net.eval()
-    right = torch.zeros((), dtype=torch.long, device=split.labels.device)
-    parts = zip(split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH), strict=True)
-    for images, labels in parts:
-        logits = net(normalise(images.to(dataset.device), dataset.mean, dataset.std))
-        right += (logits.argmax(dim=1) == labels).sum()
-    return float(right) / len(split)
+    right = torch.zeros((), dtype=torch.long, device=dataset.device)
+    for some, wanted in zip(images.split(EVAL_BATCH), labels.split(EVAL_BATCH), strict=True):
+        logits = net(normalise(some.to(dataset.device), dataset.mean, dataset.std))
+        right += (logits.argmax(dim=1) == wanted.to(dataset.device)).sum()
+    return right

@@ -71,11 +71,17 @@ def _cells(student: Student, teacher: Teacher) -> dict[str, str | Text]:
         "params": count(choice.params),
         "FLOPs": count(choice.flops),
         "ms": "" if choice.latency is None else f"{choice.latency:.3g}",
-        "predicted": f"{percent(choice.predicted)} ± {100 * choice.uncertainty:.1f}",
+        "predicted": f"{percent(choice.predicted)} ± {_points(choice.uncertainty)}",
         "valid.": percent(student.validation),
         "test": percent(student.test),
         "status": Text(student.note, style=STYLES[student.status]),
     }
+
+
+def _points(share: float) -> str:
+    """Percentage points; few as "<0.1", which is not none."""
+    points = 100 * share
+    return f"{points:.1f}" if points >= 0.05 or not points else "<0.1"
 
 
 def _teacher_cells(teacher: Teacher) -> dict[str, str | Text]:

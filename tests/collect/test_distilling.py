@@ -13,7 +13,7 @@ from ray.exceptions import (
 
 from dass_ray import ledger, plan
 from dass_ray.actors.kd_worker import Done, How
-from dass_ray.actors.nodes import NodeError, Nodes
+from dass_ray.actors.nodes import NodeError, Nodes, WorkerLost
 from dass_ray.collect import distilling
 from dass_ray.collect.attempts import MOST
 from dass_ray.collect.distilling import Rules, _Driver, done_keys
@@ -199,3 +199,15 @@ def test_a_search_does_again_what_has_a_row_but_no_weights():
     keys = ["kept", "bare", "bad"]
     assert done_keys(store, How()).holds(keys).tolist() == [True, True, True]
     assert done_keys(store, How(keep_weights=True)).holds(keys).tolist() == [True, False, True]
+
+
+def test_a_worker_of_several_that_crashed_counts_and_one_whose_node_died_does_not():
+    found = driver()
+    for _ in range(9):
+        found._ended(RUNS[:1], task_error(WorkerLost("its node has died", True)))
+    assert not found.attempts.crashes
+    for _ in range(MOST):
+        found._ended(RUNS[:1], task_error(WorkerLost("killed by 9", False)))
+    (failed,) = ledger.read(found.store).to_pylist()
+    assert failed["error"] == f"its worker crashed {MOST} times: killed by 9"
+    assert not found.broken
