@@ -78,4 +78,4 @@ def parallel(step: nn.Module, device: torch.device) -> nn.Module:
     if size() == 1:
         return step
     synchronise(step, device)
-    return cast("nn.Module", DistributedDataParallel(step, broadcast_buffers=False))
+    return cast("nn.Module", DistributedDataParallel(step, forward_sync_buffers=False))
