@@ -74,7 +74,10 @@ def test_path(home, capsys):
     parts = store.list("runs")
     assert len(parts) == 9  # shards of 2, 2, 1 for each task
     assert set(ledger.read(store)["status"].to_pylist()) == {"ok"}
-    assert run(*collect) == 0  # everything is there: nothing runs again
+    assert run(*collect, "--log-json") == 0  # everything is there: nothing runs again
+    *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["event"] for line in lines} <= {"progress", "collect"}
+    assert (last["event"], last["runs"], last["failed"]) == ("result", 15, 0)
     assert store.list("runs") == parts
 
     space = "space={name: tiny, image_size: 8, widths: [4, 8], strides: [1, 2], max_depth: 2}"

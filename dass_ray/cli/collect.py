@@ -15,7 +15,7 @@ from dass_ray.cli.options import (
     StoreUri,
     configured,
 )
-from dass_ray.cli.progress import Bars
+from dass_ray.cli.progress import Bars, tell
 from dass_ray.cli.tables import table
 from dass_ray.config import CollectConfig
 from dass_ray.store import look
@@ -37,7 +37,8 @@ def collect(
         bool | None,
         typer.Option(
             "--log-json/--no-log-json",
-            help="Progress as a JSON line a minute [where the output is no terminal]",
+            help="Progress and the result as JSON lines. By default, where the output is no "
+            "terminal, a JSON line a minute stands between the others.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -54,9 +55,15 @@ def collect(
     from dass_ray.collect import collect  # noqa: PLC0415 - Ray and torch take seconds
 
     in_lines = not (console.is_terminal or quiet) if log_json is None else log_json
-    with Bars(console, quiet=quiet) as bars:
+    with Bars(console, quiet=quiet, as_json=bool(log_json)) as bars:
         log = _print if in_lines else None
         done = collect(settled, bars, retry_failed=retry_failed, log=log)
+    if log_json:
+        tell(
+            "result", runs=done.runs, failed=done.failed, left_out=done.left_out,
+            store=settled.store,
+        )  # fmt: skip
+        return
     for line in done.left_out:
         console.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)
     failed = f"; {done.failed:,} of this call's failed or diverged" if done.failed else ""

@@ -112,5 +112,5 @@ class Job:
 
 
 def _last(out):
-    """The last JSON line."""
-    return [line for line in out.splitlines() if line.startswith("{")][-1]
+    """The last line of a minute."""
+    return [line for line in out.splitlines() if '"event": "collect"' in line][-1]
