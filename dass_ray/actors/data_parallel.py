@@ -168,8 +168,8 @@ def cause(failures: dict[int, Exception]) -> Exception:
             return found
     for error in failures.values():
         if isinstance(error, WorkerHealthCheckFailedError):
-            why = str(error.health_check_failure)
-            return WorkerLost(why.splitlines()[-1], "node has died" in why)
+            why = str(error.health_check_failure)  # a page; its last line begins with the cause
+            return WorkerLost(why.splitlines()[-1].split(". ")[0], "node has died" in why)
     return failures[min(failures)]
 
 

@@ -124,9 +124,17 @@ def died(why):
 @pytest.mark.parametrize(
     ("failures", "kind", "text"),
     [
-        ({0: ValueError("late"), 1: NodeError("its disk is full", "n")}, NodeError, "its disk is"),
+        (
+            {0: ValueError("late"), 1: NodeError("its disk is full", "n")},
+            NodeError,
+            "its disk is full",
+        ),
         ({0: ValueError("late"), 1: ObjectLostError("o", None, "")}, ObjectLostError, ""),
-        ({0: ValueError("late"), 1: died("The actor is dead.\nkilled by 9")}, WorkerLost, "killed"),
+        (
+            {0: ValueError("late"), 1: died("The actor\nkilled by 9. A page.")},
+            WorkerLost,
+            "killed by 9",
+        ),
         ({1: ValueError("first"), 2: ValueError("late")}, ValueError, "first"),
     ],
     ids=["of a node", "of what was shared", "a worker", "of the work"],
@@ -134,7 +142,7 @@ def died(why):
 def test_what_failed_first(failures, kind, text):
     error = cause(failures)
     assert type(error) is kind
-    assert text in str(error)
+    assert text == str(error) or not text
 
 
 @pytest.mark.parametrize("node", [True, False])
