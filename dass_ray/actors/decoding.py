@@ -31,7 +31,7 @@ Block = dict[str, Any]
 def on_cluster(
     pieces: Sequence[Piece], out: Pixels, on_image: Callable[[], None]
 ) -> list[Unreadable]:
-    """See Decoder. Needs a Ray session.
+    """See Decoder; `session.ray_session` connects to the cluster.
 
     UserError where a node cannot read the source, or the cluster has no CPU to offer.
     """
@@ -40,7 +40,7 @@ def on_cluster(
     seen = np.zeros(len(out), dtype=bool)
     unreadable: list[Unreadable] = []
     for block in _blocks(pieces, out.shape[-1]):
-        new = ~seen[block["row"]]  # what a lost worker had handed over may come again
+        new = ~seen[block["row"]]  # Ray Data may do again what a lost worker had handed over
         rows = block["row"][new]
         out[rows] = block["pixels"][new]
         seen[rows] = True
@@ -110,7 +110,7 @@ def _on_this_node() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"cannot read {error.filename}: {error.strerror}"
+        what = f"cannot read {error.filename or 'the source'}: {error.strerror or error}"
         raise UserError(f"node {node} {what}; put the source {place}") from None
     except UserError as error:
         raise UserError(f"node {node}: {error}, and put the source {place}") from None

@@ -23,7 +23,7 @@ from dass_ray.data.threads import in_threads
 from dass_ray.errors import UserError
 from dass_ray.store.base import Store
 
-_ROWS = 4096  # images copied at a time
+_COPIED = 16 * 2**20  # bytes of pixels at a time
 Progress = Callable[[int, int], None]  # images done, images in all
 
 
@@ -174,8 +174,9 @@ def _corrupt(unreadable: list[Unreadable], total: int) -> UserError:
 def _taken(pixels: Pixels, rows: Labels) -> Pixels:
     """Some of the images, few at a time, in a file where they are many."""
     out: Pixels = zeros((len(rows), *pixels.shape[1:]), torch.uint8).numpy()
-    for start in range(0, len(rows), _ROWS):
-        out[start : start + _ROWS] = pixels[rows[start : start + _ROWS]]
+    step = max(1, _COPIED // (3 * pixels.shape[-1] ** 2))
+    for start in range(0, len(rows), step):
+        out[start : start + step] = pixels[rows[start : start + step]]
     return out
 
 

@@ -12,6 +12,7 @@ import ray
 from dass_ray.actors import decoding
 from dass_ray.actors.decoding import on_cluster
 from dass_ray.actors.session import ray_session
+from dass_ray.cli.data import _decoder
 from dass_ray.data import columns, folder
 from dass_ray.data.dataset import list_datasets, write_dataset
 from dass_ray.data.importers import import_images
@@ -176,6 +177,14 @@ def test_a_cluster_that_does_nothing_is_told(tmp_path, monkeypatch):
     piece = Piece(0, 20, partial(dying, tmp_path / "marker", False))
     with pytest.raises(UserError, match=r"^the cluster has decoded no image for 0 minutes: see"):
         on_cluster([piece], np.zeros((20, 3, 8, 8), np.uint8), lambda: None)
+
+
+def test_a_command_in_a_job_joins_its_cluster(monkeypatch):
+    with _decoder(None) as decoder:
+        assert decoder is in_threads
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    with _decoder(None) as decoder:
+        assert decoder is on_cluster
 
 
 def test_the_command_joins_a_cluster(store, tmp_path):

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dass_ray.data import columns
 from dass_ray.data.parquet import read_parquet
 from dass_ray.errors import UserError
 
@@ -125,8 +126,9 @@ def test_images_are_read_a_few_rows_at_a_time(tmp_path):
     assert len(list(read_parquet(path).splits["train"].images())) == 200
 
 
-def test_row_groups_make_pieces(tmp_path):
+def test_row_groups_make_pieces(tmp_path, monkeypatch):
     """As many of them together as make a piece worth its while."""
+    monkeypatch.setattr(columns, "PIECE", 250)
     for name, count, rows in (("a", 700, 100), ("b", 300, 300)):
         path = write_parquet(tmp_path / f"{name}.parquet", [0, 1] * (count // 2), side=2)
         pq.write_table(pq.read_table(path), path, row_group_size=rows)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from dass_ray.data import saved
+from dass_ray.data import columns, saved
 from dass_ray.data.importers import recognise
 from dass_ray.errors import UserError
 
@@ -40,7 +40,8 @@ def test_a_folder_of_several_splits(tmp_path):
     assert np.array_equal(first(source, "validation"), noise(8, 100))
 
 
-def test_batches_of_a_stream_make_pieces(tmp_path):
+def test_batches_of_a_stream_make_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "PIECE", 250)
     made(1000).save_to_disk(str(tmp_path / "d"))
     (file,) = (tmp_path / "d").glob("*.arrow")
     with pa.ipc.open_stream(file.read_bytes()) as stream:
