@@ -1,7 +1,8 @@
 """Images decoded by Ray Data on the nodes of a cluster.
 
 A task decodes one piece of a split and hands it over in small blocks, which Ray Data holds back
-where the driver is slower. So a worker holds one encoded image and a block, and the driver a block.
+where the driver is slower. So a worker holds one encoded image and a few blocks, and the driver the
+blocks that have come.
 """
 
 import logging
