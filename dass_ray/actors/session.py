@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 
+from dass_ray import submission
 from dass_ray.actors.heartbeat import LOST, Heartbeat
 from dass_ray.errors import UserError
 
@@ -38,8 +39,7 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
     if ray.is_initialized():
         yield
         return
-    inside = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or "RAY_ADDRESS" in os.environ
-    where = address or ("auto" if inside else "local")
+    where = address or ("auto" if submission.inside() else "local")
     # Errors that count are raised. Where a job stops with one line, Ray would add a page for each
     # task in flight that fails as well.
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")

@@ -1,15 +1,21 @@
 """`dass-ray data`: data sets into the store, and what is there."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from dass_ray import submission
 from dass_ray.cli.options import Quiet, StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
 from dass_ray.errors import UserError
 from dass_ray.store import open_store
+
+if TYPE_CHECKING:
+    from dass_ray.data.source import Decoder
 
 app = typer.Typer(no_args_is_help=True, help="Import images into the store; list what is there.")
 
@@ -34,6 +40,13 @@ def import_(
             help="SOURCE is a folder of images without classes; NAME becomes DATASET with them.",
         ),
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Decode on the nodes of this Ray cluster, as in 10.0.0.1:6379 or auto; each must "
+            "see SOURCE under the same path [the job's own; elsewhere threads here]"
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Import images with their classes.
@@ -52,17 +65,18 @@ def import_(
     if unlabelled_beside is not None and size is not None:
         raise UserError("leave --size out: unlabelled images get the size of those beside them")
     console, opened = Console(), open_store(store_uri(store))
-    with Bars(console, quiet=quiet) as bars:
+    with Bars(console, quiet=quiet) as bars, _decoder(address) as decoder:
         bars.phase("reading images", 0)
         if unlabelled_beside is None:
             card = import_images(
                 opened, name, source,
                 image_size=size, seed=seed, skip_corrupt=skip_corrupt, on_progress=bars.fraction,
+                decoder=decoder,
             )  # fmt: skip
         else:
             card = import_unlabelled(
                 opened, name, source, unlabelled_beside,
-                skip_corrupt=skip_corrupt, on_progress=bars.fraction,
+                skip_corrupt=skip_corrupt, on_progress=bars.fraction, decoder=decoder,
             )  # fmt: skip
     counts = ", ".join(f"{count:,} {split}" for split, count in card.counts.items())
     console.print(
@@ -75,6 +89,21 @@ def import_(
         console.print(f"unreadable images that were left out: {card.skipped}", highlight=False)
     if card.leaked:
         console.print(f"[yellow]images that stand in more than one split: {card.leaked}")
+
+
+@contextmanager
+def _decoder(address: str | None) -> Iterator["Decoder"]:
+    """Ray Data on the cluster of an address or a job; threads where there is neither."""
+    if address is None and not submission.inside():
+        from dass_ray.data.threads import in_threads  # noqa: PLC0415
+
+        yield in_threads
+        return
+    from dass_ray.actors.decoding import on_cluster  # noqa: PLC0415 - Ray takes seconds
+    from dass_ray.actors.session import ray_session  # noqa: PLC0415
+
+    with ray_session(address):
+        yield on_cluster
 
 
 @app.command("list")

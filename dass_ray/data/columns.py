@@ -1,7 +1,7 @@
 """Tables of the Hugging Face image convention: encoded images, labels, class names."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dass_ray.data.decode import EncodedImage, EncodedSplit
+from dass_ray.data.decode import EncodedSplit
 from dass_ray.data.labels import to_classes
-from dass_ray.data.source import Source
+from dass_ray.data.source import PIECE, EncodedImage, Source, in_order
 from dass_ray.errors import UserError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -36,8 +36,12 @@ class TableFile(Protocol):
         """A whole column."""
         ...
 
-    def values(self, name: str) -> Iterator[Any]:
-        """A column as Python values, of which few are held at a time."""
+    def lengths(self) -> list[int]:
+        """The rows of each part that can be read by itself."""
+        ...
+
+    def values(self, name: str, parts: range) -> Iterator[Any]:
+        """A column of some parts as Python values, of which few are held at a time."""
         ...
 
 
@@ -54,7 +58,7 @@ def read_tables(files: Mapping[str, Sequence[TableFile]], description: str) -> S
         description=description,
         classes=classes,
         splits={
-            split: EncodedSplit(labels[split], partial(_images, some))
+            split: EncodedSplit(labels[split], in_order(p for f in some for p in _pieces(f)))
             for split, some in files.items()
         },
     )
@@ -138,12 +142,23 @@ def _names_in(file: TableFile) -> list[str] | None:
         return None
 
 
-def _images(files: Sequence[TableFile]) -> Iterator[EncodedImage]:
-    for file in files:
-        values = file.values(_image_column(file.path, file.schema()))
-        for row, value in enumerate(values):
-            data, label = _bytes_and_path(value)
-            yield EncodedImage(label or f"{file.path.name} row {row}", partial(bytes, data))
+def _pieces(file: TableFile) -> Iterator[tuple[int, Callable[[], Iterator[EncodedImage]]]]:
+    """How many rows some parts of a file have together, and the way to their images."""
+    lengths = file.lengths()
+    first = begun = rows = 0  # the rows before a piece, its first part, its rows so far
+    for part, length in enumerate(lengths):
+        rows += length
+        if rows >= PIECE or part + 1 == len(lengths):
+            yield rows, partial(_images, file, range(begun, part + 1), first)
+            first, begun, rows = first + rows, part + 1, 0
+
+
+def _images(file: TableFile, parts: range, first: int) -> Iterator[EncodedImage]:
+    """first: the row in its file of the first image."""
+    values = file.values(_image_column(file.path, file.schema()), parts)
+    for row, value in enumerate(values, first):
+        data, label = _bytes_and_path(value)
+        yield EncodedImage(label or f"{file.path.name} row {row}", partial(bytes, data))
 
 
 def _bytes_and_path(value: dict[str, Any] | bytes | None) -> tuple[bytes, str | None]:

@@ -1,42 +1,35 @@
-"""Encoded images (PNG, JPEG, ...) to pixels of one size, in threads."""
+"""Encoded images (PNG, JPEG, ...) to pixels of one size."""
 
 import io
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dass_ray.data.mapped import zeros
-from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Unreadable
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-_BATCH = 16  # images a job: a job costs 30 us, a small image 100 us
-_WAITING = 4  # jobs in flight for each thread; with _BATCH this bounds the encoded bytes held
-
-
-class EncodedImage(NamedTuple):
-    """An image file's name and the way to its bytes, which is called in a thread."""
-
-    name: str
-    read: Callable[[], bytes]
+from dass_ray.data.source import (
+    NATURAL_MAX,
+    Decoder,
+    EncodedImage,
+    Labels,
+    Piece,
+    Pixels,
+    Unreadable,
+)
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """A split of image files (a RawSplit). `images` can be walked more than once."""
+    """A split of image files (a RawSplit)."""
 
     labels: Labels
-    images: Callable[[], Iterator[EncodedImage]]
+    pieces: Sequence[Piece]
+
+    def images(self) -> Iterator[EncodedImage]:
+        """All of them, in order."""
+        for piece in self.pieces:
+            yield from piece.images()
 
     def side(self) -> int | None:
         """See RawSplit. Reads headers only, and no more than needed."""
@@ -50,19 +43,11 @@ class EncodedSplit:
             side = size[0]
         return side
 
-    def pixels(self, size: int, on_image: Callable[[], None]) -> tuple[Pixels, list[Unreadable]]:
+    def pixels_into(
+        self, out: Pixels, on_image: Callable[[], None], decoder: Decoder
+    ) -> list[Unreadable]:
         """See RawSplit."""
-        out = zeros((len(self.labels), 3, size, size), torch.uint8).numpy()
-
-        def work(batch: list[tuple[int, EncodedImage]]) -> list[Unreadable | None]:
-            return [_decode_into(out[row], row, image, size) for row, image in batch]
-
-        unreadable: list[Unreadable] = []
-        for failures in _in_threads(work, _batched(enumerate(self.images()))):
-            for failure in failures:
-                unreadable += [failure] if failure else []
-                on_image()
-        return out, unreadable
+        return decoder(self.pieces, out, on_image)
 
 
 def decode(data: bytes, size: int) -> npt.NDArray[np.uint8]:
@@ -110,16 +95,18 @@ def _header_size(data: bytes) -> tuple[int, int] | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.size
-    except Exception:  # as in _decode_into, which will report it
+    except Exception:  # as in decode_into, which will report it
         return None
 
 
-def _decode_into(
-    out: npt.NDArray[np.uint8], row: int, image: EncodedImage, size: int
-) -> Unreadable | None:
+def decode_into(out: npt.NDArray[np.uint8], row: int, image: EncodedImage) -> Unreadable | None:
+    """An image into `out` [3,S,S], which stays as it is where the image cannot be decoded.
+
+    Raises OSError where the image cannot be read at all.
+    """
     data = image.read()
     try:
-        out[:] = decode(data, size).transpose(2, 0, 1)
+        out[:] = decode(data, out.shape[-1]).transpose(2, 0, 1)
     except MemoryError:
         raise
     except UnidentifiedImageError:  # its text is the address of a buffer
@@ -127,24 +114,3 @@ def _decode_into(
     except Exception as error:  # Pillow's decoders raise whatever malformed bytes provoke
         return Unreadable(row, image.name, str(error) or type(error).__name__)
     return None
-
-
-def _batched(
-    items: Iterable[tuple[int, EncodedImage]],
-) -> Iterator[list[tuple[int, EncodedImage]]]:
-    items = iter(items)
-    while batch := list(islice(items, _BATCH)):
-        yield batch
-
-
-def _in_threads(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """The results in order, with a bounded number of items taken ahead."""
-    threads = min(os.cpu_count() or 1, 16)
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[R]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > _WAITING * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dass_ray.data.decode import EncodedImage, EncodedSplit
+from dass_ray.data.decode import EncodedSplit
 from dass_ray.data.labels import to_classes
-from dass_ray.data.source import UNLABELLED, Source
+from dass_ray.data.source import PIECE, UNLABELLED, EncodedImage, Piece, Source, in_order
 from dass_ray.data.splits import SPLITS, split_named
 from dass_ray.errors import UserError
 
@@ -38,7 +38,7 @@ def read_folder(source: Path) -> Source:
         splits={
             split: EncodedSplit(
                 labels[split],
-                partial(_images, source, [path for paths in found.values() for path in paths]),
+                _pieces(source, [path for paths in found.values() for path in paths]),
             )
             for split, found in files.items()
         },
@@ -55,7 +55,7 @@ def read_unlabelled(source: Path, classes: Sequence[str]) -> Source:
     paths = sorted(_files(source))
     if not paths:
         raise UserError(f"no images in {source}: expected {' '.join(EXTENSIONS)} files")
-    split = EncodedSplit(np.full(len(paths), UNLABELLED), partial(_images, source, paths))
+    split = EncodedSplit(np.full(len(paths), UNLABELLED), _pieces(source, paths))
     return Source(f"image folder {source} without labels", tuple(classes), {"train": split})
 
 
@@ -101,6 +101,11 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield Path(here, name)
 
 
-def _images(source: Path, paths: list[Path]) -> Iterator[EncodedImage]:
+def _pieces(source: Path, paths: Sequence[Path]) -> list[Piece]:
+    some = (paths[first : first + PIECE] for first in range(0, len(paths), PIECE))
+    return in_order((len(few), partial(_images, source, few)) for few in some)
+
+
+def _images(source: Path, paths: Sequence[Path]) -> Iterator[EncodedImage]:
     for path in paths:
         yield EncodedImage(str(path.relative_to(source)), path.read_bytes)

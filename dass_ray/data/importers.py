@@ -17,12 +17,13 @@ from dass_ray.data.npz import read_npz
 from dass_ray.data.parquet import parquet_files, read_parquet
 from dass_ray.data.saved import HUB, is_saved, read_hub, read_saved
 from dass_ray.data.shards import expand, is_shards, read_shards, tar_files
-from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Source, Unreadable
+from dass_ray.data.source import NATURAL_MAX, Decoder, Labels, Pixels, Source, Unreadable
 from dass_ray.data.splits import SPLITS, carve
+from dass_ray.data.threads import in_threads
 from dass_ray.errors import UserError
 from dass_ray.store.base import Store
 
-_ROWS = 4096  # images copied at a time
+_COPIED = 16 * 2**20  # bytes of pixels at a time
 Progress = Callable[[int, int], None]  # images done, images in all
 
 
@@ -35,13 +36,15 @@ def import_images(
     seed: int = 0,
     skip_corrupt: bool = False,
     on_progress: Progress | None = None,
+    decoder: Decoder = in_threads,
 ) -> DatasetCard:
     """Import images and labels from outside: see `recognise`.
 
     image_size: side in px; by default the images' own, if all are square, of one size and at most
     64, otherwise 64. seed: of the validation and test splits that the source lacks, see
     splits.carve. skip_corrupt: leave unreadable images out and count them on the card.
-    on_progress: called in this thread after each image.
+    on_progress: called in this thread after each image. decoder: where image files are decoded,
+    in threads of this process or by `dass_ray.actors.decoding.on_cluster`; the result is the same.
 
     Raises UserError for whatever is wrong with the source; the store is then as it was.
     """
@@ -54,7 +57,7 @@ def import_images(
         found = recognise(str(source))
         check_enough(found.classes, {split: raw.labels for split, raw in found.splits.items()})
         size = image_size or _natural_size(found)
-        splits, skipped = decode(found, size, skip_corrupt, on_progress)
+        splits, skipped = decode(found, size, skip_corrupt, on_progress, decoder)
     labels = {split: some for split, (_, some) in splits.items()}
     check_same_classes(found.classes, labels)
     check_enough(found.classes, labels)
@@ -128,7 +131,7 @@ def _natural_size(source: Source) -> int:
 
 
 def decode(
-    source: Source, size: int, skip_corrupt: bool, on_progress: Progress | None
+    source: Source, size: int, skip_corrupt: bool, on_progress: Progress | None, decoder: Decoder
 ) -> tuple[dict[str, tuple[Pixels, Labels]], int]:
     """The pixels and labels of each split, and how many unreadable images were left out.
 
@@ -146,8 +149,9 @@ def decode(
     splits: dict[str, tuple[Pixels, Labels]] = {}
     unreadable: list[Unreadable] = []
     for split, raw in source.splits.items():
-        pixels, failures = raw.pixels(size, on_image)
         labels = raw.labels
+        pixels: Pixels = zeros((len(labels), 3, size, size), torch.uint8).numpy()
+        failures = raw.pixels_into(pixels, on_image, decoder)
         if failures:
             rows = np.delete(np.arange(len(labels)), [failure.row for failure in failures])
             pixels, labels = _taken(pixels, rows), labels[rows]
@@ -170,8 +174,9 @@ def _corrupt(unreadable: list[Unreadable], total: int) -> UserError:
 def _taken(pixels: Pixels, rows: Labels) -> Pixels:
     """Some of the images, few at a time, in a file where they are many."""
     out: Pixels = zeros((len(rows), *pixels.shape[1:]), torch.uint8).numpy()
-    for start in range(0, len(rows), _ROWS):
-        out[start : start + _ROWS] = pixels[rows[start : start + _ROWS]]
+    step = max(1, _COPIED // (3 * pixels.shape[-1] ** 2))
+    for start in range(0, len(rows), step):
+        out[start : start + step] = pixels[rows[start : start + step]]
     return out
 
 

@@ -13,7 +13,7 @@ import torch
 
 from dass_ray.data.labels import to_classes
 from dass_ray.data.resize import resize
-from dass_ray.data.source import NATURAL_MAX, Labels, Pixels, Source, Unreadable
+from dass_ray.data.source import NATURAL_MAX, Decoder, Labels, Pixels, Source, Unreadable
 from dass_ray.data.splits import split_named
 from dass_ray.errors import UserError
 
@@ -35,20 +35,21 @@ class ArraySplit:
         height, width = self.images.shape[1:3]
         return height if height == width <= NATURAL_MAX else None
 
-    def pixels(self, size: int, on_image: Callable[[], None]) -> tuple[Pixels, list[Unreadable]]:
+    def pixels_into(
+        self, out: Pixels, on_image: Callable[[], None], decoder: Decoder
+    ) -> list[Unreadable]:
         """See RawSplit; an array has no unreadable images."""
         height, width = self.images.shape[1:3]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         square = self.images[:, top : top + side, left : left + side]
-        out = np.empty((len(self.labels), 3, size, size), dtype=np.uint8)
         for start in range(0, len(out), _CHUNK):
             rgb = _to_rgb(square[start : start + _CHUNK])
-            chunk = np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))
-            out[start : start + _CHUNK] = resize(torch.from_numpy(chunk), size).numpy()
-            for _ in chunk:
+            chunk = torch.from_numpy(np.ascontiguousarray(rgb.transpose(0, 3, 1, 2)))
+            out[start : start + _CHUNK] = resize(chunk, out.shape[-1]).numpy()
+            for _ in range(len(chunk)):
                 on_image()
-        return out, []
+        return []
 
 
 def read_npz(source: Path) -> Source:

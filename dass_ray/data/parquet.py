@@ -47,10 +47,16 @@ class ParquetTable:
         with self._open() as file:
             return file.read(columns=[name])[name]
 
-    def values(self, name: str) -> Iterator[Any]:
+    def lengths(self) -> list[int]:
+        """See TableFile; its parts are row groups."""
+        with self._open() as file:
+            groups = range(file.num_row_groups)
+            return [file.metadata.row_group(group).num_rows for group in groups]
+
+    def values(self, name: str, parts: range) -> Iterator[Any]:
         """See TableFile."""
         with self._open() as file:
-            for batch in file.iter_batches(batch_size=ROWS, columns=[name]):
+            for batch in file.iter_batches(ROWS, row_groups=[*parts], columns=[name]):
                 yield from batch.column(0).to_pylist()
 
     @contextmanager

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,15 @@ class ArrowTable:
         with self._open() as batches:
             return batches.read_all()[name]
 
-    def values(self, name: str) -> Iterator[Any]:
+    def lengths(self) -> list[int]:
+        """See TableFile; its parts are the batches of the stream."""
+        with self._open() as batches:
+            return [len(batch) for batch in batches]
+
+    def values(self, name: str, parts: range) -> Iterator[Any]:
         """See TableFile."""
         with self._open() as batches:
-            for batch in batches:
+            for batch in islice(batches, parts.start, parts.stop):
                 column = batch[name]
                 for start in range(0, len(column), ROWS):
                     yield from column[start : start + ROWS].to_pylist()

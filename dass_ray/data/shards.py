@@ -12,17 +12,17 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from dass_ray.data.decode import EncodedImage, EncodedSplit
+from dass_ray.data.decode import EncodedSplit
 from dass_ray.data.files import by_split
 from dass_ray.data.folder import EXTENSIONS
 from dass_ray.data.labels import to_classes
-from dass_ray.data.source import Source
+from dass_ray.data.source import EncodedImage, Piece, Source, in_order
 from dass_ray.errors import UserError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -52,13 +52,14 @@ def read_shards(paths: Sequence[Path], source: str) -> Source:
     """
     root = paths[0] if len(paths) == 1 else Path(os.path.commonpath(paths))
     files = by_split(paths, root, ".tar")
-    raw = {split: _array([x for p in some for x in _labels(p)]) for split, some in files.items()}
+    found = {split: [list(_labels(path)) for path in some] for split, some in files.items()}
+    raw = {split: _array([*chain.from_iterable(some)]) for split, some in found.items()}
     classes, labels = to_classes(raw, _class_names(paths[0].parent))
     return Source(
         description=f"tar shards {source}",
         classes=classes,
         splits={
-            split: EncodedSplit(labels[split], partial(_images, some))
+            split: EncodedSplit(labels[split], _pieces(some, [len(one) for one in found[split]]))
             for split, some in files.items()
         },
     )
@@ -121,11 +122,15 @@ def _label(data: bytes, kind: str) -> str | None:
     return str(given[0]) if given else None
 
 
-def _images(paths: Sequence[Path]) -> Iterator[EncodedImage]:
-    for path in paths:
-        for key, kind, data in _members(path, IMAGES):
-            if kind in IMAGES:
-                yield EncodedImage(f"{path.name}:{key}.{kind}", partial(bytes, data))
+def _pieces(paths: Sequence[Path], counts: Sequence[int]) -> list[Piece]:
+    shards = zip(counts, paths, strict=True)
+    return in_order((count, partial(_images, path)) for count, path in shards)
+
+
+def _images(path: Path) -> Iterator[EncodedImage]:
+    for key, kind, data in _members(path, IMAGES):
+        if kind in IMAGES:
+            yield EncodedImage(f"{path.name}:{key}.{kind}", partial(bytes, data))
 
 
 def _members(path: Path, read: Sequence[str]) -> Iterator[tuple[str, str, bytes]]:

@@ -1,6 +1,7 @@
 """Small inputs for the tests of data sets."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from hypothesis import settings
 from PIL import Image
 
 from dass_ray.data.dataset import Split
+from dass_ray.data.decode import EncodedSplit
+from dass_ray.data.source import EncodedImage, in_order
+from dass_ray.data.threads import in_threads
 
 few = settings(max_examples=40, deadline=None)  # enough here, and the machine may be busy
 
@@ -29,6 +33,23 @@ def splits(size=4, seed=0):
         "validation": split(6, size, seed=seed + 1),
         "test": split(3, size, seed=seed + 2),
     }
+
+
+def encoded_split(data, piece=1000):
+    """Image files 0, 1, ... of these bytes, each of a class of its own."""
+
+    def images(rows):
+        return (EncodedImage(str(row), partial(bytes, data[row])) for row in rows)
+
+    every = range(len(data))
+    rows = [every[first : first + piece] for first in every[::piece]]
+    return EncodedSplit(np.arange(len(data)), in_order((len(r), partial(images, r)) for r in rows))
+
+
+def pixels(raw, size, on_image=lambda: None):
+    """All images of a RawSplit, and the unreadable ones."""
+    out = np.zeros((len(raw.labels), 3, size, size), dtype=np.uint8)
+    return out, raw.pixels_into(out, on_image, in_threads)
 
 
 def noise(side=8, seed=0):

@@ -1,5 +1,4 @@
 import struct
-import threading
 import zlib
 
 import numpy as np
@@ -7,9 +6,10 @@ import pytest
 from PIL import Image
 
 from dass_ray.data import decode as module
-from dass_ray.data.decode import EncodedImage, EncodedSplit, decode, to_rgb
+from dass_ray.data.decode import decode, decode_into, to_rgb
+from dass_ray.data.source import EncodedImage
 
-from .make import encoded, noise
+from .make import encoded, encoded_split, noise, pixels
 
 GREY = np.array([[0, 51], [102, 255]], dtype=np.uint8)
 
@@ -177,63 +177,20 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_an_unreadable_image_is_reported_and_black(name):
     good = encoded(noise(8))
-    data = [good, BAD[name], good]
-    split = of(data)
-    pixels, unreadable = split.pixels(8, lambda: None)
+    images, unreadable = pixels(encoded_split([good, BAD[name], good]), 8)
     assert [(u.row, u.name) for u in unreadable] == [(1, "1")]
     assert unreadable[0].reason
-    assert pixels[0].any()
-    assert (pixels[0] == pixels[2]).all()
-    assert not pixels[1].any()
-
-
-def of(data, labels=None):
-    labels = np.arange(len(data)) if labels is None else labels
-
-    def images():
-        return (EncodedImage(str(i), lambda some=some: some) for i, some in enumerate(data))
-
-    return EncodedSplit(labels, images)
-
-
-def test_many_images_stay_in_order_and_all_are_counted():
-    data = [encoded(noise(4, seed)) for seed in range(200)]
-    done = []
-    pixels, unreadable = of(data).pixels(4, lambda: done.append(threading.get_ident()))
-    assert not unreadable
-    expected = [np.asarray(noise(4, seed)).transpose(2, 0, 1) for seed in range(200)]
-    assert (pixels == np.stack(expected)).all()
-    assert done == [threading.get_ident()] * 200
-
-
-def test_few_encoded_images_are_held_at_once(monkeypatch):
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    taken = 0
-    done = 0
-    most = 0
-
-    def images():
-        nonlocal taken, most
-        for _ in range(2000):
-            taken += 1
-            most = max(most, taken - done)
-            yield EncodedImage("x", lambda: b"")
-
-    def on_image():
-        nonlocal done
-        done += 1
-
-    EncodedSplit(np.zeros(2000, dtype=np.int64), images).pixels(4, on_image)
-    assert most <= module._BATCH * (2 * module._WAITING + 2)
+    assert images[0].any()
+    assert (images[0] == images[2]).all()
+    assert not images[1].any()
 
 
 def test_an_error_of_the_disk_is_no_bad_image():
     def read():
         raise PermissionError(13, "Permission denied", "x.png")
 
-    split = EncodedSplit(np.zeros(1, dtype=np.int64), lambda: iter([EncodedImage("x", read)]))
     with pytest.raises(PermissionError):
-        split.pixels(4, lambda: None)
+        decode_into(np.zeros((3, 4, 4), np.uint8), 0, EncodedImage("x", read))
 
 
 def test_no_memory_is_no_bad_image(monkeypatch):
@@ -242,7 +199,7 @@ def test_no_memory_is_no_bad_image(monkeypatch):
 
     monkeypatch.setattr(module, "decode", decode)
     with pytest.raises(MemoryError):
-        of([b""]).pixels(4, lambda: None)
+        decode_into(np.zeros((3, 4, 4), np.uint8), 0, EncodedImage("x", bytes))
 
 
 @pytest.mark.parametrize(
@@ -251,8 +208,8 @@ def test_no_memory_is_no_bad_image(monkeypatch):
      ([(8, 9)], None), ([], None)],
 )  # fmt: skip
 def test_side(sides, expected):
-    assert of([encoded(Image.new("RGB", side)) for side in sides]).side() == expected
+    assert encoded_split([encoded(Image.new("RGB", side)) for side in sides]).side() == expected
 
 
 def test_unreadable_images_have_no_say_in_the_side():
-    assert of([b"", encoded(noise(8)), b"nonsense"]).side() == 8
+    assert encoded_split([b"", encoded(noise(8)), b"nonsense"]).side() == 8

@@ -5,7 +5,7 @@ from PIL import Image
 from dass_ray.data.folder import EXTENSIONS, read_folder
 from dass_ray.errors import UserError
 
-from .make import encoded, noise, write_folder
+from .make import encoded, noise, pixels, write_folder
 
 
 def names(source, split="train"):
@@ -84,10 +84,10 @@ def test_pixels(tmp_path):
     (tmp_path / "cat" / "000.png").write_bytes(encoded(Image.new("RGB", (8, 8), (1, 2, 3))))
     split = read_folder(tmp_path).splits["train"]
     assert split.side() == 8
-    pixels, unreadable = split.pixels(8, lambda: None)
+    images, unreadable = pixels(split, 8)
     assert not unreadable
-    assert pixels[0, :, 0, 0].tolist() == [1, 2, 3]
-    assert (pixels[1] == np.asarray(noise(8, 1000)).transpose(2, 0, 1)).all()
+    assert images[0, :, 0, 0].tolist() == [1, 2, 3]
+    assert (images[1] == np.asarray(noise(8, 1000)).transpose(2, 0, 1)).all()
 
 
 def make_empty(root):

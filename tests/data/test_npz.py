@@ -7,6 +7,8 @@ import pytest
 from dass_ray.data.npz import read_npz
 from dass_ray.errors import UserError
 
+from . import make
+
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 GREY = PIXELS[..., 0]
@@ -19,7 +21,7 @@ def save(tmp_path, **arrays):
 
 
 def pixels(source, split="train", size=8):
-    out, unreadable = source.splits[split].pixels(size, lambda: None)
+    out, unreadable = make.pixels(source.splits[split], size)
     assert not unreadable
     return out.transpose(0, 2, 3, 1)
 
@@ -99,7 +101,7 @@ def test_all_images_are_counted(tmp_path):
     done = []
     many = np.zeros((1500, 4, 4), dtype=np.uint8)
     source = read_npz(save(tmp_path, images=many, labels=np.arange(1500) % 3))
-    source.splits["train"].pixels(4, lambda: done.append(1))
+    make.pixels(source.splits["train"], 4, lambda: done.append(1))
     assert len(done) == 1500
 
 

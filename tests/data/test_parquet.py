@@ -5,10 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dass_ray.data import columns
 from dass_ray.data.parquet import read_parquet
 from dass_ray.errors import UserError
 
-from .make import encoded, noise, write_parquet
+from .make import encoded, noise, pixels, write_parquet
 
 LABELS = [0, 1, 2, 0, 1, 2]
 
@@ -19,9 +20,9 @@ def class_label(names, column="label"):
 
 
 def assert_images(source, split="train", seed=0):
-    pixels, unreadable = source.splits[split].pixels(8, lambda: None)
+    images, unreadable = pixels(source.splits[split], 8)
     assert not unreadable
-    for row, image in enumerate(pixels):
+    for row, image in enumerate(images):
         assert (image.transpose(1, 2, 0) == np.asarray(noise(8, seed + row))).all()
 
 
@@ -80,7 +81,7 @@ def test_rows_without_an_image_are_unreadable(tmp_path):
     images = [{"bytes": None, "path": "a.png"}, None]
     images += [{"bytes": encoded(noise()), "path": None}] * 4
     path = write_parquet(tmp_path / "x.parquet", LABELS, image=images)
-    _, unreadable = read_parquet(path).splits["train"].pixels(8, lambda: None)
+    _, unreadable = pixels(read_parquet(path).splits["train"], 8)
     assert [(u.row, u.name) for u in unreadable] == [(0, "a.png"), (1, "x.parquet row 1")]
 
 
@@ -123,6 +124,20 @@ def test_files_without_splits_in_their_names_are_train(tmp_path):
 def test_images_are_read_a_few_rows_at_a_time(tmp_path):
     path = write_parquet(tmp_path / "x.parquet", [0, 1] * 100, side=2)
     assert len(list(read_parquet(path).splits["train"].images())) == 200
+
+
+def test_row_groups_make_pieces(tmp_path, monkeypatch):
+    """As many of them together as make a piece worth its while."""
+    monkeypatch.setattr(columns, "PIECE", 250)
+    for name, count, rows in (("a", 700, 100), ("b", 300, 300)):
+        path = write_parquet(tmp_path / f"{name}.parquet", [0, 1] * (count // 2), side=2)
+        pq.write_table(pq.read_table(path), path, row_group_size=rows)
+    split = read_parquet(tmp_path).splits["train"]
+    pieces = [(piece.first, piece.count) for piece in split.pieces]
+    assert pieces == [(0, 300), (300, 300), (600, 100), (700, 300)]
+    names = [f"{row}.png" for row in (*range(700), *range(300))]
+    assert [image.name for image in split.images()] == names
+    assert [row for piece in split.pieces for row, _ in piece.numbered()] == list(range(1000))
 
 
 @pytest.mark.parametrize(
@@ -207,4 +222,4 @@ def test_damage_in_the_middle_of_a_file(tmp_path):
     data[4:400] = b"\xff" * 396
     path.write_bytes(bytes(data))
     with pytest.raises(UserError, match="as Parquet"):
-        source.splits["train"].pixels(8, lambda: None)
+        pixels(source.splits["train"], 8)

@@ -2,14 +2,15 @@ import sys
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
-from dass_ray.data import saved
+from dass_ray.data import columns, saved
 from dass_ray.data.importers import recognise
 from dass_ray.errors import UserError
 
-from .make import noise
+from .make import noise, pixels
 
 NAMES = ["cat", "ant"]  # their order is that of the numbers
 
@@ -23,9 +24,9 @@ def made(count, seed=0, **columns):
 
 
 def first(source, split):
-    pixels, unreadable = source.splits[split].pixels(8, lambda: None)
+    images, unreadable = pixels(source.splits[split], 8)
     assert not unreadable
-    return Image.fromarray(pixels[0].transpose(1, 2, 0))
+    return Image.fromarray(images[0].transpose(1, 2, 0))
 
 
 def test_a_folder_of_several_splits(tmp_path):
@@ -37,6 +38,22 @@ def test_a_folder_of_several_splits(tmp_path):
     assert source.splits["train"].labels.tolist() == [0, 1] * 35
     assert np.array_equal(first(source, "train"), noise(8, 0))
     assert np.array_equal(first(source, "validation"), noise(8, 100))
+
+
+def test_batches_of_a_stream_make_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "PIECE", 250)
+    made(1000).save_to_disk(str(tmp_path / "d"))
+    (file,) = (tmp_path / "d").glob("*.arrow")
+    with pa.ipc.open_stream(file.read_bytes()) as stream:
+        rows = stream.read_all()
+    with pa.OSFile(str(file), "wb") as out, pa.ipc.new_stream(out, rows.schema) as stream:
+        stream.write_table(rows, max_chunksize=100)
+    split = recognise(str(tmp_path / "d")).splits["train"]
+    assert [piece.first for piece in split.pieces] == [0, 300, 600, 900]
+    images, unreadable = pixels(split, 8)
+    assert not unreadable
+    expected = np.stack([np.asarray(noise(8, row)).transpose(2, 0, 1) for row in range(1000)])
+    assert (images == expected).all()
 
 
 def test_one_data_set_is_all_train(tmp_path):

@@ -9,7 +9,7 @@ from dass_ray.data.importers import recognise
 from dass_ray.data.shards import expand
 from dass_ray.errors import UserError
 
-from .make import encoded, noise
+from .make import encoded, noise, pixels
 
 
 def write(path, files):
@@ -43,9 +43,9 @@ def test_shards_with_splits_and_names(tmp_path):
     source = recognise(str(tmp_path))
     assert source.classes == ("zebra", "ant")
     assert labels(source) == [0, 1, 0, 1, 0] * 2
-    pixels, unreadable = source.splits["train"].pixels(8, lambda: None)
+    images, unreadable = pixels(source.splits["train"], 8)
     assert not unreadable
-    for row, image in enumerate(pixels):
+    for row, image in enumerate(images):
         expected = noise(8, 10 * (row // 5) + row % 5)
         assert np.array_equal(image.transpose(1, 2, 0), expected)
     name = next(source.splits["validation"].images()).name
