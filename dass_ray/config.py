@@ -52,7 +52,7 @@ class Resources(Frozen):
     """What KD runs and scorers ask Ray for."""
 
     cpus_per_run: float = Field(default=1, gt=0)
-    """CPUs of one distillation."""
+    """CPUs of one distillation, and its threads."""
     gpus_per_run: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = 0.25
     """Share of a GPU, so that several short runs fill one; unused where there is no GPU. auto: by
     the memory of the largest student, measured on each type of GPU that the cluster has at the

@@ -147,7 +147,7 @@ def _fit(work: Callable[..., Any], config: dict[str, Any], name: str, workers: W
     """What the first worker gave; raises what failed first, or WorkerLost."""
     with tempfile.TemporaryDirectory(prefix="dass-ray-train-") as folder:
         trainer = TorchTrainer(
-            guarded(work),
+            guarded(kd_worker.threaded(work, workers.demand)),
             train_loop_config=config,
             torch_config=_Network(),
             scaling_config=workers.scaling(),

@@ -115,6 +115,17 @@ def remote(
     return lambda *args: task.options(**nodes.options()).remote(*args)
 
 
+def threaded(function: Callable[..., Any], demand: dict[str, float]) -> Callable[..., Any]:
+    """The function with a thread for each CPU that it asks for: a process serves many tasks."""
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:  # noqa: ANN401 - whatever the task takes and returns
+        torch.set_num_threads(max(1, int(demand["num_cpus"])))
+        return function(*args)
+
+    return run
+
+
 def device() -> torch.device:
     """The GPU that Ray gave to this worker, otherwise the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -248,3 +248,15 @@ def test_a_large_data_set_gives_the_same_students(home, tmp_path, monkeypatch):
     again = kd_worker.distil_shard(store.uri, runs(card, 10), *small)
     assert [row.curve for row in done.rows] == [row.curve for row in again.rows]
     assert len(expected) == len(done.rows)
+
+
+def test_a_task_has_a_thread_for_each_of_its_cpus():
+    before = torch.get_num_threads()
+    try:
+        found = [
+            kd_worker.threaded(torch.get_num_threads, {"num_cpus": cpus})()
+            for cpus in (2, 0, 0.5, 1.9, 1)
+        ]
+    finally:
+        torch.set_num_threads(before)
+    assert found == [2, 1, 1, 1, 1]
