@@ -65,7 +65,8 @@ def import_(
     if unlabelled_beside is not None and size is not None:
         raise UserError("leave --size out: unlabelled images get the size of those beside them")
     console, opened = Console(), open_store(store_uri(store))
-    with Bars(console, quiet=quiet) as bars, _decoder(address) as decoder:
+    bars = Bars(console, quiet=quiet, again="begins anew")
+    with bars, _decoder(address) as decoder:
         bars.phase("reading images", 0)
         if unlabelled_beside is None:
             card = import_images(

@@ -33,12 +33,20 @@ def tell(event: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can 
 class Bars:
     """A `watch.Watcher` that shows phases and steps to a person; a quiet one shows none.
 
-    as_json: JSON lines instead, also to a terminal.
+    as_json: JSON lines instead, also to a terminal; again: what the same command does after it was
+    stopped.
     """
 
-    def __init__(self, console: Console, *, quiet: bool = False, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        quiet: bool = False,
+        as_json: bool = False,
+        again: str = "goes on with what is missing",
+    ) -> None:
         self.console, self.name, self.total = console, "", 0
-        self.as_json = as_json
+        self.as_json, self.again = as_json, again
         self.lines = not quiet and (as_json or not console.is_terminal)
         self.task: TaskID | None = None
         self.started = self.line_at = time.monotonic()
@@ -72,7 +80,7 @@ class Bars:
             if self.as_json:
                 tell("stopped")
             else:
-                self.console.print("stopped; the same command goes on with what is missing")
+                self.console.print(f"stopped; the same command {self.again}")
             raise SystemExit(INTERRUPTED if kind is KeyboardInterrupt else TERMINATED)
 
     def phase(self, name: str, total: int) -> None:

@@ -77,3 +77,10 @@ def test_an_interrupt_says_how_to_go_on(stop, code):
         raise stop
     assert end.value.code == code
     assert "the same command goes on" in console.file.getvalue()
+
+
+def test_what_the_same_command_does_after_a_stop():
+    console = lines(terminal=False)
+    with pytest.raises(SystemExit), Bars(console, again="begins anew"):
+        raise KeyboardInterrupt
+    assert console.file.getvalue() == "stopped; the same command begins anew\n"
