@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dass_ray import __version__, latencies, searches, tracking
 from dass_ray.actors import scorer
+from dass_ray.actors.data_parallel import check_divides
 from dass_ray.actors.session import ray_session
 from dass_ray.collect import train_teachers
 from dass_ray.config import ELSEWHERE, CollectConfig, SearchConfig
@@ -39,6 +40,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
     data = resolve(store, config.dataset).card
     costs = costs_of(store, config, len(data.classes))
     config.limits.check(costs)
+    check_divides(config.kd, data.counts["train"], config.resources.workers_per_run)
     named = named_teachers(store, config, data)
     predictor, _ = checkpoint.load(store, config.predictor, config.space)
     track = tracking.chosen(config.track)

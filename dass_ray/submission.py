@@ -3,7 +3,6 @@
 Where the work has come to is in the store, so a job's name only tells jobs apart.
 """
 
-import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
@@ -21,11 +20,6 @@ DRIVER = "driver"
 STOP_S = 30  # from SIGTERM to SIGKILL; Ray's 3 s are short for a driver on a busy machine
 Install = Literal["nothing", "package", "all"]
 """What the nodes get that they lack: nothing, this package, or also what it needs."""
-
-
-def inside() -> bool:
-    """Whether this process is a job of a cluster, or its environment names one."""
-    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or "RAY_ADDRESS" in os.environ
 
 
 def is_here(ip: str) -> bool:

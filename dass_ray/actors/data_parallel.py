@@ -4,25 +4,32 @@ For students and teachers that take too long on one device. The functions are ta
 the workers and hold no CPU themselves.
 """
 
+import faulthandler
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import ray
+import torch.distributed as dist
 from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, WorkerGroupError
 from ray.train.torch import TorchConfig, TorchTrainer
-from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+from ray.train.v2._internal.exceptions import (
+    WorkerHealthCheckFailedError,
+    WorkerHealthCheckTimeoutError,
+)
 from ray.util import get_node_ip_address
 
 from dass_ray import ledger
 from dass_ray.actors import kd_worker, notice
 from dass_ray.actors.kd_worker import Done, How, Shared
-from dass_ray.actors.limit import TooLong
+from dass_ray.actors.limit import GRACE_S, STDERR, TooLong
 from dass_ray.actors.nodes import NodeError, Nodes, WorkerLost, guarded
 from dass_ray.actors.rows import failed
 from dass_ray.errors import UserError
@@ -53,6 +60,10 @@ class Workers:
         return ScalingConfig(
             num_workers=self.count, use_gpu=bool(gpus), resources_per_worker=asked, **self.options
         )
+
+
+class OfTheWork(Exception):
+    """What a worker's own work raised, in one text with its type."""
 
 
 def check_divides(recipe: TrainRecipe, images: int, workers: int) -> None:
@@ -92,10 +103,8 @@ def distil_together(
     config = {"uri": uri, "run": run, "shared": list(shared), "how": how}
     try:
         done: Done = _fit(_distil, config, run.key, workers)
-    except (UserError, RayError, TrainingFailedError, WorkerLost):
-        raise
-    except Exception as error:  # whatever the student provokes
-        row = failed(run, started, f"{type(error).__name__}: {error}")
+    except OfTheWork as error:
+        row = failed(run, started, str(error))
         ledger.commit(open_store(uri, known=True), [row], retried=how.retried)
         return Done([row], time.time() - started)
     return done
@@ -144,8 +153,8 @@ def _choose_interface() -> None:
 
 
 def _fit(work: Callable[..., Any], config: dict[str, Any], name: str, workers: Workers) -> Any:  # noqa: ANN401
-    """What the first worker gave; raises what failed first, or WorkerLost."""
-    with tempfile.TemporaryDirectory(prefix="dass-ray-train-") as folder:
+    """What the first worker gave. NodeError, RayError, WorkerLost or OfTheWork: see cause."""
+    with _scratch() as folder:
         trainer = TorchTrainer(
             guarded(kd_worker.threaded(work, workers.demand)),
             train_loop_config=config,
@@ -159,10 +168,29 @@ def _fit(work: Callable[..., Any], config: dict[str, Any], name: str, workers: W
             return trainer.fit().return_value
         except WorkerGroupError as error:
             raise cause(error.worker_failures) from error
+        except TrainingFailedError as error:  # of Ray Train itself
+            raise WorkerLost(str(error).splitlines()[-1], node=False) from error
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for what Ray Train notes; UserError where there is no place for it."""
+    try:
+        folder = tempfile.mkdtemp(prefix="dass-ray-train-")
+    except OSError as error:
+        raise UserError(f"cannot write to {tempfile.gettempdir()}: {error.strerror}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def cause(failures: dict[int, Exception]) -> Exception:
-    """Of what the workers failed with: others may have failed since they heard no more of one."""
+    """What to make of the workers' failures, by rank.
+
+    Where one is lost, others fail at once, since they hear no more of it, and Ray may know of the
+    loss only seconds later. So what they say of their connection is a lost worker, too.
+    """
     for kind in (NodeError, RayError):
         if found := next((e for e in failures.values() if isinstance(e, kind)), None):
             return found
@@ -170,7 +198,16 @@ def cause(failures: dict[int, Exception]) -> Exception:
         if isinstance(error, WorkerHealthCheckFailedError):
             why = str(error.health_check_failure)  # a page; its last line begins with the cause
             return WorkerLost(why.splitlines()[-1].split(". ")[0], "node has died" in why)
-    return failures[min(failures)]
+    for error in failures.values():
+        if _of_connection(error):
+            return WorkerLost(f"{error}".splitlines()[0], node=False)
+    error = failures[min(failures)]
+    return OfTheWork(f"{type(error).__name__}: {error}")
+
+
+def _of_connection(error: Exception) -> bool:
+    kinds = (dist.DistError, group.OutOfStep, WorkerHealthCheckTimeoutError)
+    return isinstance(error, kinds) or (isinstance(error, RuntimeError) and "gloo" in f"{error}")
 
 
 def _distil(config: dict[str, Any]) -> Done:
@@ -181,10 +218,11 @@ def _distil(config: dict[str, Any]) -> Done:
     shared = Shared(data.unpack().to(device), teacher.to(device), labels.unpack())
     checkpoints = StoreCheckpoints(store, run.key, leaving=_leaving)
     try:
-        out = distil(
-            Spec.parse(run.spec), shared.teacher, shared.labels, shared.data, run.recipe, run.seed,
-            checkpoints=checkpoints, on_epoch=_limit(how.max_seconds),
-        )  # fmt: skip
+        with _limited(how.max_seconds) as check:
+            out = distil(
+                Spec.parse(run.spec), shared.teacher, shared.labels, shared.data, run.recipe,
+                run.seed, checkpoints=checkpoints, on_epoch=check,
+            )  # fmt: skip
     except Leaving:
         return Done([], time.time() - started, retry.AGAIN.take(), left=[run])
     if not group.is_first():
@@ -210,14 +248,24 @@ def _leaving() -> bool:
     return group.any_has(notice.here()())
 
 
-def _limit(seconds: float | None) -> OnEpoch | None:
-    """Raises TooLong in all workers after the epoch in which it was too long for one."""
+@contextmanager
+def _limited(seconds: float | None) -> Iterator[OnEpoch | None]:
+    """What raises TooLong in all workers after the epoch in which it was too long for one.
+
+    Ray Train's work is not in the main thread, where limit.limited could interrupt it. A process
+    that never comes to the end of its epoch ends itself, as there.
+    """
     if seconds is None:
-        return None
+        yield None
+        return
     until = time.monotonic() + seconds
 
     def check(_done: int, _epochs: int, _accuracy: float) -> None:
         if group.any_has(time.monotonic() > until):
             raise TooLong(f"it took longer than max_seconds={seconds:g}")
 
-    return check
+    faulthandler.dump_traceback_later(1.5 * seconds + GRACE_S, exit=True, file=STDERR)
+    try:
+        yield check
+    finally:
+        faulthandler.cancel_dump_traceback_later()

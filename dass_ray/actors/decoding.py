@@ -49,7 +49,8 @@ def on_cluster(
         unreadable += [Unreadable(int(row), name, reason) for row, name, reason in told if reason]
         for _ in rows:
             on_image()
-    assert seen.all(), "Ray Data has lost images"
+    if not seen.all():
+        raise RuntimeError("Ray Data has lost images")
     return sorted(unreadable)
 
 
@@ -114,4 +115,4 @@ def _on_this_node() -> Iterator[None]:
         what = f"cannot read {error.filename or 'the source'}: {error.strerror or error}"
         raise UserError(f"node {node} {what}; put the source {place}") from None
     except UserError as error:
-        raise UserError(f"node {node}: {error}, and put the source {place}") from None
+        raise UserError(f"node {node}: {error}, or put the source {place}") from None

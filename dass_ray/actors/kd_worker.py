@@ -26,10 +26,10 @@ from dass_ray.config import Resources
 from dass_ray.data.builtin import resolve
 from dass_ray.data.dataset import Dataset
 from dass_ray.errors import UserError
-from dass_ray.kd import foreign_teachers
+from dass_ray.kd import foreign_teachers, group
 from dass_ray.kd.checkpoint import Leaving, StoreCheckpoints, under_way
 from dass_ray.kd.distill import Distilled, distil
-from dass_ray.kd.teachers import TeacherPlan, find_card, load_net, train_into
+from dass_ray.kd.teachers import TeacherPlan, find_card, known_card, load_net, train_into
 from dass_ray.kd.views import SoftLabels, soft_labels
 from dass_ray.models.network import StagedNetwork
 from dass_ray.models.weights import to_bytes
@@ -109,7 +109,7 @@ def remote(
     function is a NodeError.
     """
     task = ray.remote(max_retries=retries, retry_exceptions=[Leaving, WorkerLost], **demand)(
-        guarded(function)
+        guarded(threaded(function, demand))
     )
     nodes = nodes or Nodes()
     return lambda *args: task.options(**nodes.options()).remote(*args)
@@ -159,8 +159,9 @@ def train_teacher(
     store, own = _store(uri), plan.network is None
     data = _dataset(uri, dataset, plan.space.image_size if own else None)
     identity = plan.id(data)
-    if card := find_card(store, identity):
-        return card
+    card = find_card(store, identity)
+    if group.any_has(card is not None):  # another job may write it between two workers' looks
+        return card or known_card(store, identity)
     tell = board.teller(progress, identity)
     own_place, of_proxy = (
         StoreCheckpoints(store, name, leaving=leaving or notice.here())

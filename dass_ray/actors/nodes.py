@@ -5,7 +5,7 @@ A task that meets one says on which node that was, so that the work can go on el
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from dass_ray import __version__
 from dass_ray.errors import UserError
 from dass_ray.records import SCHEMA_VERSION
 
+NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}
+"""Of Ray's options of a task, as its nodes call them."""
 PAUSE_S = 600.0  # for which a node is left out: a store comes back, a disk is emptied
 
 
@@ -85,16 +87,18 @@ class Nodes:
 
     left_out: dict[str, tuple[float, str]] = field(default_factory=dict)
 
-    def leave_out(self, error: NodeError, demand: dict[str, float]) -> None:
+    def leave_out(self, error: NodeError, demand: dict[str, float], workers: int = 1) -> None:
         """No more work for the error's node; UserError where no other one is left."""
         self.left_out[error.node] = (time.monotonic() + PAUSE_S, str(error))
-        self.check(demand)
+        self.check(demand, workers)
 
-    def check(self, demand: dict[str, float]) -> None:
-        """UserError where every node that could do a task of this demand is left out."""
+    def check(self, demand: dict[str, float], workers: int = 1) -> None:
+        """UserError where a task of so many workers has no place on the nodes that are left.
+
+        demand: of each of them.
+        """
         away = self._away()
-        fit = {node["NodeID"] for node in ray.nodes() if node["Alive"] and _fits(node, demand)}
-        if away and fit <= away.keys():
+        if away and places(demand, away) < workers:
             raise UserError(next(reversed(away.values())))
 
     def options(self) -> dict[str, Any]:
@@ -111,6 +115,12 @@ class Nodes:
         return {node: why for node, (until, why) in self.left_out.items() if until > now}
 
 
-def _fits(node: dict[str, Any], demand: dict[str, float]) -> bool:
-    names = {"num_cpus": "CPU", "num_gpus": "GPU"}
-    return all(node["Resources"].get(names[k], 0) >= v for k, v in demand.items())
+def places(demand: dict[str, float], away: Container[str] = ()) -> int:
+    """How many tasks of this demand the living nodes hold at once, without those that are away."""
+    nodes = (node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in away)
+    return sum(fit(demand, node["Resources"]) for node in nodes)
+
+
+def fit(demand: dict[str, float], have: dict[str, float]) -> int:
+    """How many times a demand is in what there is, by Ray's names of resources."""
+    return int(min(have.get(NAMES[name], 0) / value for name, value in demand.items()) + 1e-9)

@@ -11,15 +11,14 @@ from typing import Any
 
 import ray
 
-from dass_ray import submission
 from dass_ray.actors.heartbeat import LOST, Heartbeat
+from dass_ray.actors.nodes import NAMES, fit, places
 from dass_ray.errors import UserError
 
 CONNECT_S = 10.0
-NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}
 MOST = {"CPU": "max_cpus", "GPU": "max_gpus"}
 WORKER_ENV = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Several workers share a node, so each gets one thread."""
+"""Several workers share a node: a task sets its threads itself, see kd_worker.threaded."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -39,7 +38,8 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
     if ray.is_initialized():
         yield
         return
-    where = address or ("auto" if submission.inside() else "local")
+    inside = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or "RAY_ADDRESS" in os.environ
+    where = address or ("auto" if inside else "local")
     # Errors that count are raised. Where a job stops with one line, Ray would add a page for each
     # task in flight that fails as well.
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
@@ -83,7 +83,8 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
 def _hearing_of_sigterm(before: Any) -> Iterator[None]:  # noqa: ANN401 - a function, or a number
     """SIGTERM ends the work as Ctrl-C does; Ray's own handler would say nothing to anyone.
 
-    before: the handler of the time before Ray, as of a notebook's kernel, which is put back.
+    before: the handler of the time before Ray, as of a notebook's kernel, which is put back; None
+    is one that is not of Python.
     """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -96,7 +97,8 @@ def _hearing_of_sigterm(before: Any) -> Iterator[None]:  # noqa: ANN401 - a func
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _check(address: str) -> None:
@@ -137,20 +139,26 @@ def slots(demand: dict[str, float], workers: int = 1) -> int:
 
     demand: of each of so many workers that share a task.
     """
-    return max(1, _fit(demand, ray.cluster_resources()) // workers)
+    return max(1, places(demand) // workers)
 
 
 def room(demand: dict[str, float], workers: int = 1) -> int:
     """How many do once the cluster has grown, if it can; at least one."""
-    return max(1, _fit(demand, capacity()) // workers)
+    return max(1, _most(demand) // workers)
 
 
 def check_fits(demand: dict[str, float], workers: int = 1) -> None:
     """UserError where the cluster could never run a task of this demand: it would wait for ever."""
-    if _fit(demand, capacity()) < workers:
+    if _most(demand) < workers:
         asked = ", ".join(f"{v * workers:g} {NAMES[k]}" for k, v in demand.items())
         raise UserError(f"a task asks for {asked}, more than the cluster has: lower resources.*")
 
 
-def _fit(demand: dict[str, float], have: dict[str, float]) -> int:
-    return int(min(have.get(NAMES[name], 0) / value for name, value in demand.items()) + 1e-9)
+def _most(demand: dict[str, float]) -> int:
+    """How many tasks of this demand run at once when the cluster has grown as far as it can.
+
+    What nodes an autoscaler starts is not known, so that there the resources count as a whole.
+    """
+    have, most = ray.cluster_resources(), capacity()
+    grows = any(most[name] > have.get(name, 0) for name in most)
+    return fit(demand, most) if grows else places(demand)

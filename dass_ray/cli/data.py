@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from dass_ray import submission
 from dass_ray.cli.options import Quiet, StoreUri, store_uri
 from dass_ray.cli.progress import Bars
 from dass_ray.cli.tables import table
@@ -44,7 +43,7 @@ def import_(
         str | None,
         typer.Option(
             help="Decode on the nodes of this Ray cluster, as in 10.0.0.1:6379 or auto; each must "
-            "see SOURCE under the same path [the job's own; elsewhere threads here]"
+            "see SOURCE under the same path [threads here]"
         ),
     ] = None,
     quiet: Quiet = False,
@@ -94,8 +93,8 @@ def import_(
 
 @contextmanager
 def _decoder(address: str | None) -> Iterator["Decoder"]:
-    """Ray Data on the cluster of an address or a job; threads where there is neither."""
-    if address is None and not submission.inside():
+    """Ray Data on the cluster of an address; threads where there is none."""
+    if address is None:
         from dass_ray.data.threads import in_threads  # noqa: PLC0415
 
         yield in_threads

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dass_ray import plan, tracking
+from dass_ray.actors.data_parallel import check_divides
 from dass_ray.actors.kd_worker import How
 from dass_ray.actors.nodes import Nodes
 from dass_ray.actors.session import ray_session
@@ -15,9 +16,11 @@ from dass_ray.collect import distilling, teaching
 from dass_ray.collect.distilling import Rules
 from dass_ray.collect.tally import Log
 from dass_ray.config import CollectConfig, StoreConfig
+from dass_ray.data.builtin import resolve
 from dass_ray.errors import UserError
 from dass_ray.kd.teachers import advice
 from dass_ray.records import Run, TeacherCard
+from dass_ray.store import open_store
 from dass_ray.tracking.job import Job
 from dass_ray.watch import Silent, Watcher
 
@@ -51,6 +54,7 @@ def collect(
     watcher.phase("starting Ray", 1)
     with ray_session(config.address), tracking.job(track, config.tracking, "collect", {}) as job:
         watcher.step(1, "")
+        _check_shares(config)
         taught = teaching.train(config, watcher, nodes)
         chosen = [card for card in taught.cards if not _left_out(card, config)]
         left_out = tuple(advice(card) for card in taught.cards if _left_out(card, config))
@@ -66,6 +70,16 @@ def collect(
     if taught.problems:
         raise UserError(f"{taught.problems[0]}; everything else is done")
     return Collected(total, failed, (*left_out, *nodes.told()))
+
+
+def _check_shares(config: CollectConfig) -> None:
+    """UserError, before teachers are trained, where workers cannot share the students' batches."""
+    if (workers := config.resources.workers_per_run) > 1:
+        store = open_store(config.store)
+        for name in config.datasets:
+            images = resolve(store, name).card.counts["train"]
+            for recipe in config.kd:
+                check_divides(recipe, images, workers)
 
 
 def _left_out(card: TeacherCard, config: CollectConfig) -> bool:

@@ -221,7 +221,7 @@ class _Driver:
             self.asked_at = time.monotonic()
             self.tally.resize(slots(self.demand, self.workers))
             self.room = room(self.demand, self.workers)
-            self.nodes.check(self.demand)
+            self.nodes.check(self.demand, self.workers)
         # What waits makes an autoscaler start nodes, as a group of workers does by itself.
         return self.room * (WINDOW if self.workers == 1 else 1)
 
@@ -235,7 +235,7 @@ class _Driver:
                 self.materials.served(shard[0])
                 self._finished(shard, result)
             case RayTaskError() if isinstance(error := cause(result), NodeError):
-                self.nodes.leave_out(error, self.demand)
+                self.nodes.leave_out(error, self.demand, self.workers)
                 self.materials.forget(shard[0])  # it may be what could not be made there
                 self.attempts.lost(shard)
             case RayTaskError() if isinstance(error := cause(result), WorkerLost):
@@ -243,7 +243,7 @@ class _Driver:
                     self.attempts.lost(shard)
                 else:
                     self._crashed(shard, error)
-            case RayTaskError() if isinstance(result.cause, RayError):
+            case RayTaskError() if isinstance(cause(result), RayError):
                 self._material_lost(shard, result)
             case RayTaskError():
                 self._broke(shard, result)

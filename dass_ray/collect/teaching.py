@@ -67,7 +67,7 @@ def train(config: CollectConfig, watcher: Watcher, nodes: Nodes | None = None) -
         queue, lambda item: submit(store.uri, *item, shared), window, idle
     ):
         if isinstance(error := cause(result), NodeError):
-            nodes.leave_out(error, demand)
+            nodes.leave_out(error, demand, workers)
             again.append((name, plan))
         elif isinstance(result, Exception):
             problems.append(f"the teacher of {name!r} could not be trained: {brief(result)}")

@@ -10,12 +10,16 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from dass_ray.errors import UserError
 
 
 def synchronise(net: nn.Module, device: torch.device) -> None:
     """Makes a network's batch norms see the whole batch while it trains; nothing else changes.
 
-    On CUDA by PyTorch's own module, which takes no tensors of a CPU; there by SharedBatchNorm.
+    On CUDA by PyTorch's own module, which takes no tensors of a CPU; there by SharedBatchNorm, and
+    with a UserError for norms of other shapes than images.
     """
     if device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(net)
@@ -24,6 +28,11 @@ def synchronise(net: nn.Module, device: torch.device) -> None:
         for name, child in parent.named_children():
             if type(child) is nn.BatchNorm2d:
                 setattr(parent, name, SharedBatchNorm.of(child))
+            elif isinstance(child, _BatchNorm):
+                raise UserError(
+                    f"several workers cannot share a network with {type(child).__name__} on CPUs: "
+                    "set resources.workers_per_run=1"
+                )
 
 
 class SharedBatchNorm(nn.BatchNorm2d):

@@ -45,13 +45,17 @@ def any_has(flag: bool) -> bool:
     return bool(total(torch.tensor(int(flag), device=device)))
 
 
+class OutOfStep(Exception):
+    """The processes do not agree where they are; to begin again helps."""
+
+
 def check_equal(what: str, number: int) -> None:
-    """RuntimeError where the processes do not have the same number of something."""
+    """OutOfStep where the processes do not have the same number of something."""
     found: list[int] = [0] * size()
     if size() > 1:
         dist.all_gather_object(found, number)
         if len(set(found)) > 1:
-            raise RuntimeError(f"the processes of a run differ in {what}: {found}")
+            raise OutOfStep(f"the processes of a run differ in {what}: {found}")
 
 
 def gathered(values: Tensor) -> Tensor:

@@ -8,19 +8,19 @@ import pytest
 import ray
 import torch
 from ray.exceptions import ObjectLostError
-from ray.train import WorkerGroupError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
 from dass_ray import ledger
 from dass_ray.actors import data_parallel, kd_worker
-from dass_ray.actors.data_parallel import Workers, cause, check_divides, distil_together
+from dass_ray.actors.data_parallel import OfTheWork, Workers, cause, check_divides, distil_together
 from dass_ray.actors.kd_worker import Done, How
 from dass_ray.actors.limit import TooLong
-from dass_ray.actors.nodes import NodeError, WorkerLost
-from dass_ray.actors.session import ray_session
+from dass_ray.actors.nodes import NodeError, Nodes, WorkerLost
+from dass_ray.actors.session import check_fits, ray_session, room, slots
 from dass_ray.collect import distil_all
 from dass_ray.config import Resources, StoreConfig
 from dass_ray.errors import UserError
+from dass_ray.kd import group
 from dass_ray.kd.checkpoint import Leaving
 from dass_ray.kd.distill import distil
 from dass_ray.kd.teachers import TeacherPlan, find_card
@@ -135,9 +135,16 @@ def died(why):
             WorkerLost,
             "killed by 9",
         ),
-        ({1: ValueError("first"), 2: ValueError("late")}, ValueError, "first"),
+        (
+            {0: RuntimeError("[gloo/pair.cc] closed by peer\nx")},
+            WorkerLost,
+            "[gloo/pair.cc] closed by peer",
+        ),
+        ({0: group.OutOfStep("[3, 4]"), 1: group.OutOfStep("[3, 4]")}, WorkerLost, "[3, 4]"),
+        ({1: ValueError("first"), 2: ValueError("late")}, OfTheWork, "ValueError: first"),
+        ({1: RuntimeError("of memory")}, OfTheWork, "RuntimeError: of memory"),
     ],
-    ids=["of a node", "of what was shared", "a worker", "of the work"],
+    ids=["of a node", "of what was shared", "a worker", "a connection", "a race", "work", "memory"],
 )
 def test_what_failed_first(failures, kind, text):
     error = cause(failures)
@@ -171,7 +178,7 @@ TWO = Workers(2, {"num_cpus": 1}, {})
 
 
 def test_an_error_of_the_run_is_its_row(ends, store):
-    ends(TooLong("it took longer than max_seconds=1"))
+    ends(cause({0: TooLong("it took longer than max_seconds=1")}))
     done = distil_together(store.uri, [some_run()], (), How(), TWO)
     assert [(row.status, row.error) for row in done.rows] == [
         ("failed", "TooLong: it took longer than max_seconds=1")
@@ -180,7 +187,7 @@ def test_an_error_of_the_run_is_its_row(ends, store):
 
 
 @pytest.mark.parametrize(
-    "error", [WorkerLost("gone", True), NodeError("full", "n"), WorkerGroupError("odd", {})]
+    "error", [WorkerLost("gone", True), NodeError("full", "n"), OSError("no space")]
 )
 def test_what_is_no_fault_of_the_run_is_no_row(ends, store, error):
     ends(error)
@@ -203,12 +210,13 @@ def test_a_teacher_that_left_its_node_is_tried_again(ends, store):
 def test_a_limit_of_time(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    assert data_parallel._limit(None) is None
-    check = data_parallel._limit(5)
-    check(1, 9, 0.5)
-    now[0] = 5.5
-    with pytest.raises(TooLong, match="max_seconds=5"):
-        check(2, 9, 0.5)
+    with data_parallel._limited(None) as check:
+        assert check is None
+    with data_parallel._limited(5) as check:
+        check(1, 9, 0.5)
+        now[0] = 5.5
+        with pytest.raises(TooLong, match="max_seconds=5"):
+            check(2, 9, 0.5)
 
 
 def test_batches_that_have_no_equal_shares():
@@ -229,3 +237,26 @@ def test_gpus_are_whole_where_workers_share_a_run(monkeypatch):
     scaling = Workers(4, demand, {}).scaling()
     assert (scaling.num_workers, scaling.use_gpu) == (4, True)
     assert scaling.resources_per_worker == {"CPU": 1, "GPU": 1}
+
+
+def test_workers_need_nodes_that_hold_each_as_a_whole(monkeypatch):
+    nodes = [{"NodeID": n, "Alive": n != "c", "Resources": {"CPU": 3.0}} for n in "abc"]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 6.0})
+    demand = {"num_cpus": 2.0}
+    check_fits(demand, 2)
+    assert (slots(demand), slots(demand, 2), room(demand, 2), slots(demand, 3)) == (2, 1, 1, 1)
+    with pytest.raises(UserError, match=r"^a task asks for 6 CPU, more than the cluster has"):
+        check_fits(demand, 3)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 6.0, "max_cpus": 64.0})
+    check_fits(demand, 3)  # the autoscaler's nodes are not known
+    assert room(demand, 3) == 10
+
+
+def test_a_node_that_is_left_out_takes_its_places_along(monkeypatch):
+    nodes = [{"NodeID": n, "Alive": True, "Resources": {"CPU": 1.0}} for n in "ab"]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    found = Nodes()
+    found.leave_out(NodeError("its disk is full", "a"), {"num_cpus": 1})
+    with pytest.raises(UserError, match="its disk is full"):
+        found.check({"num_cpus": 1}, 2)

@@ -118,8 +118,8 @@ def test_unreadable_images_are_told_or_left_out_as_by_threads(store, tmp_path):
     ("make", "file", "message"),
     [
         (images, "train/bee/007.png", "cannot read {file}: No such file or directory; put the "),
-        (shards, "train-1.tar.gz", ": cannot read {file} as a tar file (.*); .*, and put the "),
-        (parquet, "train-1.parquet", ": cannot read {file} as Parquet (.*); .*, and put the "),
+        (shards, "train-1.tar.gz", ": cannot read {file} as a tar file (.*); .*, or put the "),
+        (parquet, "train-1.parquet", ": cannot read {file} as Parquet (.*); .*, or put the "),
     ],
 )
 def test_a_node_that_does_not_see_a_file_is_named(store, tmp_path, make, file, message):
@@ -179,11 +179,11 @@ def test_a_cluster_that_does_nothing_is_told(tmp_path, monkeypatch):
         on_cluster([piece], np.zeros((20, 3, 8, 8), np.uint8), lambda: None)
 
 
-def test_a_command_in_a_job_joins_its_cluster(monkeypatch):
+def test_threads_decode_unless_a_cluster_is_named(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "auto")  # as where jobs are submitted
     with _decoder(None) as decoder:
         assert decoder is in_threads
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
-    with _decoder(None) as decoder:
+    with _decoder("auto") as decoder:
         assert decoder is on_cluster
 
 

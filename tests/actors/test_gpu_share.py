@@ -32,7 +32,7 @@ def test_the_smallest_gpu_decides():
 
 
 def node(alive=True, **resources):
-    return {"Alive": alive, "Resources": {"CPU": 4.0, **resources}}
+    return {"NodeID": "n", "Alive": alive, "Resources": {"CPU": 4.0, **resources}}
 
 
 def test_each_type_in_the_cluster_is_measured_once():
@@ -53,5 +53,6 @@ def test_a_node_that_promises_a_gpu_it_has_not(monkeypatch):
 @pytest.mark.parametrize(("asked", "given"), [(0.25, 0.25), ("auto", 1.0)])
 def test_demand_before_anything_is_measured(monkeypatch, asked, given):
     monkeypatch.setattr(session.ray, "cluster_resources", lambda: {"CPU": 4.0, "GPU": 1.0})
+    monkeypatch.setattr(session.ray, "nodes", lambda: [node(GPU=1.0)])
     demand = kd_worker.demand(Resources(gpus_per_run=asked))
     assert demand == {"num_cpus": 1.0, "num_gpus": given}

@@ -49,7 +49,7 @@ class Materials:
 class TwoNodes(Nodes):
     """Of which one at the most is left out."""
 
-    def check(self, demand):
+    def check(self, demand, workers):
         assert len(self.left_out) == 1
 
 

@@ -111,7 +111,7 @@ def differing(_folder):
     """Processes that would go on at different epochs."""
     try:
         group.check_equal("the epochs that are done", 3 + group.is_first())
-    except RuntimeError as error:
+    except group.OutOfStep as error:
         return {"error": str(error)}
     return {"error": ""}
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
+from dass_ray.errors import UserError
+from dass_ray.kd.batch_norm import synchronise
 
 from . import pair
 
@@ -76,6 +80,13 @@ def test_they_leave_together_and_the_first_one_saves(both):
     assert [found["leaving"]["kept"] for found in both] == [
         ["checkpoints/run/000001.safetensors"], [],
     ]  # fmt: skip
+
+
+def test_norms_of_other_shapes_are_refused_on_cpus():
+    with pytest.raises(
+        UserError, match=r"^several workers cannot share a network with BatchNorm1d"
+    ):
+        synchronise(nn.Sequential(nn.BatchNorm2d(2), nn.BatchNorm1d(2)), torch.device("cpu"))
 
 
 def test_those_that_differ_stop(both):
