@@ -71,7 +71,7 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
             with Heartbeat() as head:
                 try:
                     yield
-                except Terminated:
+                except KeyboardInterrupt:
                     if head.lost:
                         raise UserError(LOST) from None
                     raise
@@ -81,13 +81,20 @@ def ray_session(address: str | None = None, cpus: int | None = None) -> Iterator
 
 @contextmanager
 def _hearing_of_sigterm(before: Any) -> Iterator[None]:  # noqa: ANN401 - a function, or a number
-    """SIGTERM ends the work as Ctrl-C does; Ray's own handler would say nothing to anyone.
+    """SIGTERM ends the work by Terminated; Ray's own handler would say nothing to anyone.
+
+    Where the work waits inside of Ray (`ray.get`, `ray.wait`), Ray turns what a handler raises into
+    a bare KeyboardInterrupt, as if it were Ctrl-C; it is turned back here.
 
     before: the handler of the time before Ray, as of a notebook's kernel, which is put back; None
     is one that is not of Python.
     """
 
+    asked = False
+
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
@@ -96,6 +103,10 @@ def _hearing_of_sigterm(before: Any) -> Iterator[None]:  # noqa: ANN401 - a func
     signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except KeyboardInterrupt as error:
+        if asked:
+            raise Terminated from error
+        raise
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
