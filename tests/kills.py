@@ -176,7 +176,7 @@ def finish(folder, stage, address):
 
 
 def lives(base, work, stage, address, points, rng):
-    """Kills the command at so many moments; gives the figures."""
+    """Kills the command at so many moments; the figures, and the folder that was left in peace."""
     calm = shutil.copytree(base, work / "calm")
     seconds, expected = finish(calm, stage, address)
     facts = {"points": points, "undisturbed_s": round(seconds, 1), "stores": 0, "lost": 0}
@@ -203,10 +203,8 @@ def lives(base, work, stage, address, points, rng):
             again += len(distilled(folder)) - len(set(distilled(folder)))
             folder = None
     assert facts["lost"] == 0
-    return facts | {
-        "distilled_again": again,
-        "longest_last_run_s": round(max(recovered), 1),
-    }
+    facts |= {"distilled_again": again, "longest_last_run_s": round(max(recovered), 1)}
+    return facts, calm
 
 
 def distilled(folder):
@@ -244,11 +242,11 @@ def main(points, seed, work, chosen):
         for name, stage in STAGES.items():
             if not chosen or name in chosen:
                 rng = np.random.default_rng([seed, len(name)])
-                facts = lives(base, work / name, stage, address, points, rng)
+                facts, base = lives(base, work / name, stage, address, points, rng)
                 print(json.dumps({"stage": name} | facts), flush=True)
-            if name != [*STAGES][-1]:
+            elif name != [*STAGES][-1]:
                 finish(base, stage, address)
-                (base / "distilled").unlink(missing_ok=True)
+            (base / "distilled").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ datasets: ["textures:0"]
 space: {name: tiny, image_size: 16, widths: [4, 8], strides: [1, 2], max_depth: 3}
 teacher: {epochs: 3, min_steps: 0, lr: 0.1, crop_padding: 1}
 kd: {epochs: 1, min_steps: 0, views: 1, crop_padding: 1}
-students: 60
+students: 24
 shard: 1
 """
-STUDENTS = 60
+STUDENTS = 24
 
 
 def start(folder):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from dass_ray.cost import cost
@@ -56,6 +55,8 @@ class TaskScorer:
 
     def _change_to(self, dtype: torch.dtype) -> None:
         """Scores in another type from now on; UserError where that changes the ranking."""
+        from scipy.stats import spearmanr  # noqa: PLC0415 - 0.6 s that most actors need not pay
+
         specs = self.teacher.space.sample(COMPARED, np.random.default_rng(1))
         before = self.score(specs).predicted
         self.encoder = replace(self.encoder, dtype=dtype)
