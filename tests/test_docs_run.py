@@ -98,7 +98,7 @@ SMALL = {
     ),
     "collect": (*COLLECT, "teacher_seeds=[0]"),
     "meta-train": META_TRAIN,
-    "evaluate": ("images=2", "repeats=1", "given=[2]", "ablations={one member: {members: 1}}"),
+    "evaluate": ("images=2", "repeats=1", "given=[2]"),
     "record": ("images=2",),
 }
 BUDGET = ("candidates", "batch", "verify.top", "verify.random", "given")
@@ -153,6 +153,8 @@ def appended(text):
     verb = Command("", text).verb
     own = set(re.findall(r"-s ['\"]?([\w.]+)=", text)) - set(BUDGET)
     small = [one for one in SMALL.get(verb, ()) if one.split("=")[0] not in own]
+    if "micro_evaluate" in text:  # it has many
+        small.append("ablations={one member: {members: 1}}")
     if "micro_collect_losses" in text:  # its recipes are a list
         small = [one for one in small if not one.startswith("kd.")] + [losses()]
     options = "" if text.startswith(WITH_ONNX) else OPTIONS.get(verb, "")

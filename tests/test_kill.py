@@ -14,11 +14,11 @@ name: mine
 dataset: "textures:0"
 teacher: {epochs: 2, min_steps: 0}
 kd: {epochs: 1, min_steps: 0, views: 1}
-candidates: 96
-batch: 8
+candidates: 48
+batch: 4
 verify: {top: 2, random: 1}
 """
-CANDIDATES, BATCH = 96, 8
+CANDIDATES, BATCH = 48, 4
 
 
 def start(folder):
