@@ -1,5 +1,6 @@
 """Configuration of every command, as models that check what they are given."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -194,12 +195,15 @@ class SearchConfig(TeacherConfig):
     def _has_what_it_optimises(self) -> Self:
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError("an objective is named twice")
-        timed = self.limits.latency is not None or "latency" in self.objectives
-        if timed and self.latency is None:
+        limited = any(limits.latency is not None for limits in self._all_limits())
+        if (limited or "latency" in self.objectives) and self.latency is None:
             raise ValueError(
                 "latency needs a table: `dass-ray latency measure NAME`, then latency: NAME"
             )
         return self
+
+    def _all_limits(self) -> tuple[Limits, ...]:
+        return (self.limits,)
 
 
 class CompareConfig(SearchConfig):
@@ -213,6 +217,9 @@ class CompareConfig(SearchConfig):
     """Random students within the limits that a baseline chooses from."""
     images: int = Field(default=64, ge=2)
     """Training images that a zero-cost score looks at."""
+
+    def _all_limits(self) -> tuple[Limits, ...]:
+        return self.under
 
     @model_validator(mode="after")
     def _of_one_teacher(self) -> Self:
@@ -383,6 +390,15 @@ class MetaTrainConfig(StoreConfig):
     def _apart(self) -> Self:
         if both := sorted(set(self.train) & set(self.validation)):
             raise ValueError(f"{both[0]!r} is in train and in validation: choose one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _halves_its_probe_evenly(self) -> Self:
+        size, factor = self.encodings.probe_size, math.prod(self.space.strides)
+        if size is not None and size % factor:
+            raise ValueError(
+                f"encodings.probe_size {size} is no multiple of {factor}, the strides' product"
+            )
         return self
 
     @model_validator(mode="after")

@@ -54,6 +54,21 @@ def test_several_teachers():
         load(CompareConfig, None, ["dataset=digits", "under=[{params: 9}]", "teachers=[t1, t2]"])
 
 
+def test_every_limit_of_a_comparison_has_its_table():
+    words = ["dataset=digits", "under=[{params: 9}, {latency: 1.0}]"]
+    with pytest.raises(UserError, match="latency needs a table: `dass-ray latency measure NAME`"):
+        load(CompareConfig, None, words)
+    assert load(CompareConfig, None, [*words, "latency=here"]).under[1].latency == 1
+
+
+def test_a_probe_is_halved_evenly():
+    words = ["name=n", "train=[a]", "validation=[b]"]
+    message = r"encodings.probe_size 20 is no multiple of 8, the strides' product$"
+    with pytest.raises(UserError, match=message):
+        load(MetaTrainConfig, None, [*words, "encodings.probe_size=20"])
+    load(MetaTrainConfig, None, [*words, "encodings.probe_size=24"])
+
+
 def test_a_file_and_settings_on_top(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("dataset: digits\nkd: {epochs: 3}\nlimits: {params: 1000}\ncandidates: 10\n")

@@ -275,8 +275,11 @@ def test_a_search_with_two_teachers(home, capsys):
 
 def test_ways_of_searching_are_compared(home, capsys):
     """Under two limits; the second time, nothing is distilled or chosen again."""
-    settings = search("under=[{params: 2500}, {flops: 100000}]", "baselines=[nwot]", "pool=6",
-                      "images=8", "name=ways", "dataset=bars")  # fmt: skip
+    table = latency_table()
+    latencies.commit(open_store("store"), "abacus", table)
+    ms = float(np.median(table.milliseconds(TINY.pack(specs(TINY, 50)))))
+    settings = search(f"under=[{{params: 2500}}, {{latency: {ms}}}]", "baselines=[nwot]", "pool=6",
+                      "images=8", "name=ways", "dataset=bars", "latency=abacus")  # fmt: skip
     words = ("compare", *settings[1:3], *settings[5:], "--json")
     assert run(*words) == 0
     out = capsys.readouterr().out

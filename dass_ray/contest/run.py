@@ -16,8 +16,8 @@ from dass_ray.data.builtin import resolve
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.kd.teachers import load_net
-from dass_ray.limits import Costs, Limits
-from dass_ray.pipeline import search
+from dass_ray.limits import Limits
+from dass_ray.pipeline import costs_of, search
 from dass_ray.records import RunRow
 from dass_ray.report.gather import gather
 from dass_ray.searches import SearchCard
@@ -79,7 +79,7 @@ class _Contest:
         fields = {name: getattr(config, name) for name in SearchConfig.model_fields}
         self.name = search(SearchConfig(**fields), watcher)
         self.card: SearchCard = searches.card(store, self.name)
-        self.costs = Costs(config.space, len(self.card.teacher.classes))
+        self.costs = costs_of(store, config, len(self.card.teacher.classes))
 
     def entries(self) -> list[Entry]:
         """All ways, ours first."""

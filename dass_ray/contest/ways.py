@@ -51,6 +51,7 @@ def by_zero_cost(
 
 def _some(data: Dataset, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Normalised training images [B, 3, H, W] and labels [B], the same at every call."""
+    data = data.labelled()
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))[:count]
     return normalise(data.train.images[order], data.mean, data.std), data.train.labels[order]
 

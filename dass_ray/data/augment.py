@@ -22,7 +22,8 @@ class Draws:
     def scaled(self, side: int, of: int) -> "Draws":
         """The same views of images of `side` px, where these draws are of images of `of` px."""
         padding = -(-self.padding * side // of)
-        return Draws(self.corner * side // of, self.mirrored, padding)
+        shift = (2 * side * (self.corner - self.padding) + of) // (2 * of)  # to the nearest px
+        return Draws(shift + padding, self.mirrored, padding)
 
     def to(self, device: torch.device) -> "Draws":
         """The same draws on a device."""

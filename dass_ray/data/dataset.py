@@ -138,9 +138,9 @@ class Dataset:
         if size == self.image_size:
             return self
         if self.is_large and self.image_size == self.card.image_size:
-            return self._resized_for_all(size)
+            return self._resized_for_all(size).to(self.device)
         splits = {k: Split(resize(s.images, size), s.labels) for k, s in self.splits.items()}
-        return self.of(self.card, splits)
+        return self.of(self.card, splits).to(self.device)
 
 
 def _labelled(split: Split) -> Split:

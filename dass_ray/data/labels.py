@@ -22,8 +22,11 @@ def to_classes(
     for split, some in raw.items():
         if len(some) == 0:
             raise UserError(f"{split} has no images; add some, or leave that split out")
-    if len({some.dtype.kind in "iu" for some in raw.values()}) > 1:
+    kinds = {some.dtype.kind in "iu" for some in raw.values()}
+    if len(kinds) > 1:
         raise UserError("labels are numbers in one split and names in another; use one kind")
+    if kinds == {True}:  # of several types NumPy would make floats
+        raw = {split: some.astype(np.int64) for split, some in raw.items()}
     values = np.unique(np.concatenate(list(raw.values())))
     if values.dtype.kind in "iu":
         if values[0] < 0:

@@ -81,7 +81,7 @@ class _Judged:
 def evaluation(
     truths: Sequence[Truth], rankings: Sequence[Ranking], ours: str, k: int = 5
 ) -> Evaluation:
-    """Judges every ranking; k is at most half of a task's students."""
+    """Judges every ranking; k is at most half of the students that are ranked."""
     ceilings = {t.task: found for t in truths if (found := ceiling(t)) is not None}
     by_task = {t.task: t for t in truths}
     judged = [_judge(r, by_task[r.task], ceilings.get(r.task), k) for r in rankings]
@@ -96,12 +96,12 @@ def evaluation(
 
 def _judge(ranking: Ranking, truth: Truth, top: Ceiling | None, k: int) -> _Judged:
     scores, real, n = ranking.scores, truth.mean, len(truth.params)
-    k = max(1, min(k, n // 2))
+    given = int(np.isnan(scores).sum(axis=1).max())
+    k = max(1, min(k, (n - given) // 2))
     drawn = _drawn(scores, real, truth.task)
     found = float(metrics.spearman(scores, real).mean())
     low, high = interval(drawn)
     strata = metrics.within_strata(truth.params.astype(np.float64), STRATUM)
-    given = int(np.isnan(scores).sum(axis=1).max())
     row = Row(
         ranking.task, ranking.method, ranking.group, n - given, found, low, high,
         kendall=float(metrics.kendall(scores, real).mean()),

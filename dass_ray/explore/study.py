@@ -31,7 +31,8 @@ class Explorer:
         self.config, self.space, self.costs = config, config.space, costs
         self.limits, self.archive = config.limits, Archive()
         guided = config.sampler == "guided"
-        self.variables: Variables = Stages(self.space) if guided else Blocks(self.space)
+        staged = guided and Stages.number(self.space)
+        self.variables: Variables = Stages(self.space) if staged else Blocks(self.space)
         self.study = optuna.create_study(
             sampler=self._sampler(0),
             directions=[

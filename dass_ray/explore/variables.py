@@ -95,6 +95,11 @@ class Stages:
 
     space: Space
 
+    @staticmethod
+    def number(space: Space) -> bool:
+        """Whether all forms have numbers that Optuna, which keeps floats, can tell apart."""
+        return bool(max(map(len, space.choices)) ** space.max_depth < 2**52)
+
     @cached_property
     def distributions(self) -> dict[str, IntDistribution]:
         """One variable for each stage."""

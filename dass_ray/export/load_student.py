@@ -38,13 +38,26 @@ class Student:
         return [self.card["classes"][i] for i in self.logits(pixels).argmax(dim=1).tolist()]
 
 
-if __name__ == "__main__":
-    from PIL import Image
+def read(name: str) -> Tensor:
+    """A picture as the training images were read: upright, on black; RGB uint8 [1, 3, H, W]."""
+    from PIL import Image, ImageOps  # noqa: PLC0415 - for the command alone
 
+    with Image.open(name) as file:
+        image = ImageOps.exif_transpose(file)
+    shape = (1, image.height, image.width, -1)
+    if image.mode[0] in "IF":  # grey of 16 bits, or of floats in 0..1 or 0..255
+        grey = torch.frombuffer(bytearray(image.convert("F").tobytes()), dtype=torch.float32)
+        white = 65535 if image.mode[0] == "I" else 1 if grey.max() <= 1 else 255
+        flat = (grey * (255 / white)).round().to(torch.uint8)
+        return flat.view(shape).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    flat = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
+    return flat.view(shape).permute(0, 3, 1, 2)
+
+
+if __name__ == "__main__":
     student = Student()
-    for name in sys.argv[1:]:
-        with Image.open(name) as file:
-            rgb = file.convert("RGB")
-        flat = torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8)
-        image = flat.view(1, rgb.height, rgb.width, 3).permute(0, 3, 1, 2)
-        print(name, *student.classify(image))
+    for picture in sys.argv[1:]:
+        print(picture, *student.classify(read(picture)))

@@ -57,9 +57,9 @@ def float_file(student: Shippable, side: int, folder: Path, config: ExportConfig
 def int8_file(source: Format, images: Tensor, config: ExportConfig) -> Format:
     """`student-int8.onnx`: the float file with 8-bit weights by channel and 8-bit activations.
 
-    images: of the training split, uint8 [N, 3, S, S]; the first `CALIBRATION` are run to find the
-    activations' ranges. Activations are unsigned and weights signed, the pair for which CPUs have
-    instructions.
+    images: of the training split, uint8 [N, 3, S, S]; `CALIBRATION` of them, always the same, are
+    run to find the activations' ranges. Activations are unsigned and weights signed, the pair for
+    which CPUs have instructions.
     """
     from onnxruntime.quantization import (  # noqa: PLC0415 - an extra
         CalibrationDataReader,
@@ -71,7 +71,9 @@ def int8_file(source: Format, images: Tensor, config: ExportConfig) -> Format:
 
     class Images(CalibrationDataReader):  # type: ignore[misc] # untyped
         def __init__(self) -> None:
-            self.left = iter(images[:CALIBRATION].split(_BATCH))
+            order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+            chosen = order[:CALIBRATION].sort().values
+            self.left = iter(images[chosen].split(_BATCH))  # the first may be of one class
 
         def get_next(self) -> dict[str, Any] | None:
             part = next(self.left, None)

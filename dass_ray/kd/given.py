@@ -143,6 +143,8 @@ def _outputs(labels: Sequence[str], classes: Sequence[str]) -> list[int] | None:
 def _normalisation(image: Mapping[str, Any]) -> dict[str, Any]:
     size = image.get("crop_size") or image.get("size") or {}
     side = size.get("height", size.get("shortest_edge")) if isinstance(size, dict) else size
+    if image.get("do_normalize") is False:  # then the mean and std beside it are not used
+        return {"image_size": side, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
     return {"image_size": side, "mean": image.get("image_mean"), "std": image.get("image_std")}
 
 

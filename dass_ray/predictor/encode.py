@@ -141,7 +141,7 @@ class TaskEncoder:
     def _images(self) -> tuple[Tensor, Tensor]:
         """Training images, normalised [B, 3, H, W], and their labels [B]; always the same ones."""
         data, (pixels, labels) = self._dataset, self._pixels(self.encodings.images)
-        return normalise(pixels, data.mean, data.std), labels
+        return normalise(pixels.to(data.device), data.mean, data.std), labels
 
     def _pixels(self, n: int) -> tuple[Tensor, Tensor]:
         train = self._dataset.labelled().train
@@ -158,6 +158,7 @@ class TaskEncoder:
         if not self.encodings.dataset:
             return torch.zeros(0, 3 * SET_SIDE**2)
         pixels = self._pixels(SET_IMAGES)[0].cpu().float() / 255 - 0.5
+        pixels = pixels[torch.arange(SET_IMAGES) % len(pixels)]  # of few, some are seen again
         return F.adaptive_avg_pool2d(pixels, SET_SIDE).flatten(1)
 
     def _signals(self, specs: Specs) -> Tensor:

@@ -9,7 +9,7 @@ from dass_ray.watch import Silent
 from dass_ray.zero_cost.catalogue import SCORES
 
 from ..make import CLASSES, TINY
-from ..make_task import dataset, teacher
+from ..make_task import dataset, teacher, with_unlabelled
 
 LIMITS = Limits(params=2500)
 COSTS = Costs(TINY, len(CLASSES))
@@ -43,6 +43,16 @@ def test_a_score_that_is_no_number_is_the_last_choice(monkeypatch):
     )  # fmt: skip
     chosen, _ = ways.by_zero_cost(CONFIG, COSTS, teacher(), dataset(), "half", Silent())
     assert all(params(spec) <= 1500 for spec in chosen)
+
+
+@pytest.mark.parametrize("score", ["snip", "epe_nas", "untrained accuracy"])
+def test_images_without_labels_are_not_looked_at(score):
+    labelled, teaching = dataset(), teacher()
+    chosen = [
+        ways.by_zero_cost(CONFIG, COSTS, teaching, data, score, Silent())[0]
+        for data in (labelled, with_unlabelled(labelled))
+    ]
+    assert chosen[0] == chosen[1]
 
 
 def test_a_search_by_kd_learns_and_keeps_the_limits():

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from dass_ray.data import parts
+from dass_ray.data import mapped, parts
 from dass_ray.data.dataset import (
     Dataset,
     Split,
@@ -42,6 +42,19 @@ def assert_equal(dataset, expected):
     for name, some in expected.items():
         assert torch.equal(dataset.splits[name].images, some.images)
         assert torch.equal(dataset.splits[name].labels, some.labels)
+
+
+def test_a_large_data_set_that_is_resized_stays_on_its_device(store, monkeypatch, tmp_path):
+    """Its images alone are on the host. The device is one without memory."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv(mapped.IN_MEMORY, "0")
+    write_dataset(store, "x", splits(), CLASSES, "a test")
+    here = load_dataset(store, "x")
+    made = here.resized(2)  # once for all, since what has no memory cannot be read
+    resized = here.to("meta").resized(2)
+    assert resized.image_size == made.image_size == 2
+    assert (resized.device.type, resized.train.labels.device.type) == ("meta", "meta")
+    assert torch.equal(resized.train.images, made.train.images)
 
 
 def test_round_trip(store):

@@ -19,6 +19,13 @@ def test_numbers_without_names_are_their_own_and_keep_their_order():
     assert labels["test"].tolist() == [1, 2, 0]
 
 
+def test_numbers_of_several_types_are_numbers():
+    raw = {"train": np.array([0, 10, 2]), "test": np.array([10, 2, 0], dtype=np.uint64)}
+    classes, labels = to_classes(raw)
+    assert classes == ("0", "2", "10")
+    assert labels["test"].tolist() == [2, 1, 0]
+
+
 def test_names_that_no_image_has_are_left_out():
     classes, labels = to_classes({"train": np.array([3, 1], dtype=np.uint8)}, ["a", "b", "c", "d"])
     assert classes == ("b", "d")

@@ -43,7 +43,7 @@ def test_inputs_are_encoded_once_for_all_switches(store, tmp_path, told, monkeyp
             mine, theirs = (getattr(runs.students, field) for runs in (found, expected))
             assert mine.tolist() == theirs.tolist()
     assert len(calls) == 1
-    embedded.runs([task], make.EVERY.model_copy(update={"probe_size": 12}))
+    embedded.runs([task], make.EVERY.model_copy(update={"probe_size": 16}))
     assert len(calls) == 2
     assert told.phases == [("encoding students", 6)] * 2
 

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 from dataclasses import asdict
 
@@ -44,6 +45,17 @@ def found() -> Evaluation:
 def row(found, method, task=""):
     (only,) = [r for r in found.rows if (r.method, r.task) == (method, task)]
     return only
+
+
+def test_what_is_given_ranks_nothing():
+    """With few students left, k is half of those; the worst ranking has the worst figures."""
+    worst = ranking("b", "worst", noise=0.0, given=N - 6)
+    worst = dataclasses.replace(worst, scores=-worst.scores)
+    found = row(evaluation(TRUTHS, [worst, EVERY[1]], "ours", k=5), "worst", "b")
+    left = np.sort(REAL["b"][0][-6:])
+    assert found.students == 6
+    assert found.precision == 0
+    assert found.regret == pytest.approx(left[-1] - left[2])
 
 
 def test_figures_of_a_task(found):

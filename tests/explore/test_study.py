@@ -11,7 +11,7 @@ from dass_ray.explore.study import Explorer
 from dass_ray.explore.tables import from_table, to_table
 from dass_ray.explore.variables import Blocks, Stages
 from dass_ray.limits import Costs, Limits
-from dass_ray.space import Spec
+from dass_ray.space import Space, Spec
 
 from ..make import CLASSES, TINY
 from ..make_latency import latency_table
@@ -64,6 +64,18 @@ def sampler(request):
 
 def test_the_sampler_of_the_config(sampler):
     assert type(explorer(sampler).study.sampler) is SAMPLERS[sampler]
+
+
+@pytest.mark.parametrize("family", ["resnet", "mobilenet"])
+def test_a_deep_space(family):
+    """Its stages have more forms than Optuna's floats can count."""
+    deep = Space(
+        name="deep", image_size=8, widths=(8, 16), strides=(1, 2), max_depth=24, family=family
+    )
+    found = explorer("guided", deep, limits=Limits())
+    for _ in range(3):
+        for spec in deep.unpack(step(found).specs):
+            deep.check(spec)
 
 
 def test_the_first_students_meet_the_limits(sampler):

@@ -12,7 +12,9 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from dass_ray.data.dataset import load_dataset
+from dass_ray.data.decode import decode
 from dass_ray.data.resize import resize
+from dass_ray.export import load_student
 
 ABSENT = """
 import importlib.util
@@ -75,6 +77,30 @@ def test_with_torch_alone(exported, tmp_path):
     assert len(set(names)) == 3
     (index,) = program(images[:1, :, :8, :8] / 255).argmax(dim=1).tolist()
     assert told == [f"wide.png {card.classes[index]}"] * 2
+
+
+def pictures():
+    """Of every kind that needs more than `convert("RGB")`; 12 px wide, 8 high."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 12, 4), dtype=np.uint8)
+    deep = noise[..., 0].astype(np.uint16) * 257 + 100
+    turned = Image.Exif()
+    turned[0x112] = 6
+    yield "plain.png", Image.fromarray(noise[..., :3]), {}
+    yield "turned.png", Image.fromarray(noise[..., :3]), {"exif": turned}
+    yield "clear.png", Image.fromarray(noise), {}
+    yield "deep.png", Image.fromarray(np.minimum(deep, 65535).astype(np.uint16)), {}
+    yield "float.tiff", Image.fromarray((noise[..., 0] / 255).astype(np.float32)), {}
+    yield "palette.png", Image.fromarray(noise[..., :3]).quantize(16), {}
+
+
+def test_a_picture_is_read_as_when_it_was_imported(tmp_path):
+    for name, image, options in pictures():
+        image.save(tmp_path / name, **options)
+        found = load_student.read(str(tmp_path / name))
+        side, cut = 8, found.shape[3] != 8
+        middle = found[0, :, 0 if cut else 2 :, 2 if cut else 0 :][:, :side, :side]
+        expected = decode((tmp_path / name).read_bytes(), side)
+        assert middle.permute(1, 2, 0).tolist() == expected.tolist(), name
 
 
 def test_its_code_is_short(exported):

@@ -1,5 +1,6 @@
 """ONNX files, run by ONNX Runtime without our code."""
 
+import dataclasses
 import importlib.util
 
 import numpy as np
@@ -55,6 +56,25 @@ def test_pixels_as_decoders_give_them(tmp_path):
     assert raw.shape == (3, 8, 8, 3)
     assert np.abs(logits(form.file, raw) - expected[:3].numpy()).max() < 1e-4
     assert logits(rough.file, raw).shape == (3, 3)
+
+
+def test_int8_sees_images_from_everywhere(tmp_path, monkeypatch):
+    """Not the first ones: image folders are read class by class."""
+    data = make_task.dataset()
+    student = Shippable(make_task.teacher(), data.mean, data.std).eval()
+    config = ExportConfig(pixels=True)
+    form = onnx_files.float_file(student, 8, tmp_path, config)
+    seen = []
+    watched = dataclasses.replace(
+        form, prepare=lambda part: seen.append(part) or form.prepare(part)
+    )
+    images, monkeyed = data.train.images, len(data.train) // 4
+    monkeypatch.setattr(onnx_files, "CALIBRATION", monkeyed)
+    onnx_files.int8_file(watched, images, config)
+    chosen = torch.cat(seen)
+    assert len(chosen) == monkeyed
+    later = {image.numpy().tobytes() for image in images[len(images) // 2 :]}
+    assert sum(image.numpy().tobytes() in later for image in chosen) > monkeyed // 4
 
 
 def test_without_the_extra(monkeypatch):

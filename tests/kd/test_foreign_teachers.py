@@ -75,10 +75,18 @@ def test_soft_labels_are_the_network_s_on_the_same_views(home):
     assert not torch.allclose(cropped[0], cropped[1], atol=0.05)
 
 
-@pytest.mark.parametrize(("side", "of", "corner", "padding"), [(16, 8, 4, 4), (12, 8, 3, 3)])
+@pytest.mark.parametrize(
+    ("side", "of", "corner", "padding"), [(16, 8, 4, 4), (12, 8, 3, 3), (11, 8, 3, 3)]
+)
 def test_views_of_another_size(side, of, corner, padding):
     draws = Draws(torch.tensor([[2], [0]]), torch.tensor([True]), padding=2).scaled(side, of)
     assert (draws.corner.tolist(), draws.padding) == ([[corner], [0]], padding)
+
+
+@pytest.mark.parametrize(("side", "of", "padding"), [(100, 64, 8), (96, 64, 1), (24, 16, 1)])
+def test_a_view_in_the_middle_stays_there(side, of, padding):
+    draws = Draws(torch.full((2, 1), padding), torch.tensor([False]), padding).scaled(side, of)
+    assert draws.corner.tolist() == [[draws.padding]] * 2
 
 
 def test_the_proxy_is_distilled_as_long_as_a_teacher_is_trained():

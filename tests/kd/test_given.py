@@ -90,6 +90,12 @@ def test_settings_go_before_what_the_folder_says(tmp_path, state):
         found.changed({"imagesize": 32})
 
 
+def test_a_processor_that_does_not_normalise(tmp_path, state):
+    image = {"image_mean": [0.5] * 3, "image_std": [0.2] * 3, "do_normalize": False}
+    found = read(write_model(tmp_path / "m", CLASSES, state, **image), None, CLASSES)
+    assert (found.network.mean, found.network.std) == ((0, 0, 0), (1, 1, 1))
+
+
 def test_a_network_by_name(tmp_path, state):
     save_file(state, tmp_path / "w.safetensors")
     found = read("mine.nets:Net", tmp_path / "w.safetensors", CLASSES)

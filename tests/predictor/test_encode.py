@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.augment import normalise
+from dass_ray.data.dataset import Split
 from dass_ray.models.prefix_tree import Room
 from dass_ray.models.remap import remap
 from dass_ray.models.resnet import ResNet
@@ -71,6 +72,25 @@ def test_each_channels_mean(teacher):
     )
     assert mean.shape == (4, 8, 1, 1)
     assert torch.allclose(mean[:, :, 0, 0], whole.mean(dim=(2, 3)), atol=1e-6)
+
+
+def test_images_on_the_host_go_to_the_statistics_device(teacher):
+    """As those of a large data set do; the device here is one without memory."""
+    data = make_task.dataset()
+    data = replace(data, mean=data.mean.to("meta"), std=data.std.to("meta"))
+    images, _ = TaskEncoder(teacher, 0.9, TINY, Encodings(images=32), data)._images
+    assert images.device.type == "meta"
+
+
+def test_the_set_encoder_sees_as_many_images_of_a_small_data_set(teacher):
+    data = make_task.dataset()
+    few = replace(data, train=Split(data.train.images[:50], data.train.labels[:50]))
+    tasks = [
+        TaskEncoder(teacher, 0.9, TINY, Encodings(dataset=True, signals=()), some).task
+        for some in (data, few)
+    ]
+    assert tasks[0].images.shape == tasks[1].images.shape
+    assert torch.equal(tasks[1].images[:14], tasks[1].images[50:])
 
 
 def test_the_probes_size(teacher):

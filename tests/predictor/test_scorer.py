@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from scipy.special import logit
 
@@ -124,7 +125,7 @@ def test_how_much_the_rankings_must_agree(predictor, teacher, monkeypatch, told,
         assert len(a) == len(b) == 128
         return SimpleNamespace(statistic=told)
 
-    monkeypatch.setattr(module, "spearmanr", agree)
+    monkeypatch.setattr(scipy.stats, "spearmanr", agree)
     if refused:
         with pytest.raises(UserError, match=r"Spearman 0\.9989"):
             TaskScorer(predictor, teacher, 0.8, dtype=BRIEF)
@@ -134,13 +135,13 @@ def test_how_much_the_rankings_must_agree(predictor, teacher, monkeypatch, told,
 
 def test_scores_that_are_all_equal_are_refused(predictor, teacher, monkeypatch):
     """Their rank correlation is no number."""
-    monkeypatch.setattr(module, "spearmanr", lambda _a, _b: SimpleNamespace(statistic=np.nan))
+    monkeypatch.setattr(scipy.stats, "spearmanr", lambda _a, _b: SimpleNamespace(statistic=np.nan))
     with pytest.raises(UserError, match="set precision: float32"):
         TaskScorer(predictor, teacher, 0.8, dtype=BRIEF)
 
 
 def test_float32_is_compared_with_nothing(predictor, teacher, monkeypatch):
-    monkeypatch.setattr(module, "spearmanr", None)
+    monkeypatch.setattr(scipy.stats, "spearmanr", None)
     TaskScorer(predictor, teacher, 0.8)
 
 
