@@ -31,6 +31,14 @@ class Frozen(BaseModel):
             errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
             raise UserError(f"{where}: {_explain(cls, errors[0])}") from None
 
+    @classmethod
+    def kept(cls, data: bytes, path: str, uri: str) -> Self:
+        """The record at a path of a store; UserError for one of a newer program."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise UserError(f"{uri}: cannot understand {path}: upgrade dass-ray") from error
+
 
 def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
     path = [str(part) for part in error["loc"]]

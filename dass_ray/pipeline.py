@@ -53,9 +53,7 @@ def search(config: SearchConfig, watcher: Watcher | None = None) -> str:
         card = _card(store, config, teachers, predictor.identity)
         with tracking.job(track, config.tracking, card.id, _facts(card)) as job:
             Rounds(store, config, card, costs, watcher, clock, job).run()
-    searches.write_finished(
-        store, card.id, Finished(finished_at=time.time(), seconds=clock.seconds)
-    )
+    searches.write_finished(store, card, Finished(finished_at=time.time(), seconds=clock.seconds))
     return card.id
 
 

@@ -9,6 +9,7 @@ its first distillation, so a search that was killed goes on in the round where i
 student keeps the prediction that was made before it was verified.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,9 +17,11 @@ import numpy as np
 import pyarrow as pa
 import ray
 from numpy.typing import NDArray
+from ray.exceptions import RayTaskError
 
 from dass_ray import ledger, searches, verify
 from dass_ray.actors import scorer
+from dass_ray.actors.nodes import cause
 from dass_ray.actors.scorer import Support, Supports
 from dass_ray.collect import distil_all
 from dass_ray.config import SearchConfig
@@ -107,6 +110,7 @@ class Rounds:
 
     def _round(self, number: int, candidates: int, top: int, earlier: list[Round]) -> Round:
         """Explores and chooses."""
+        started, spent = time.monotonic(), searches.seconds_of(self.store, self.card.id, number)
         supports, told = self._learned(number), self._told(number)
         before = earlier[-1].candidates if earlier else 0
         batches = -(-(candidates - before) // self.card.config.batch)
@@ -123,7 +127,8 @@ class Rounds:
                 self.job,
             )  # fmt: skip
             chosen = self._chosen(scorers, number, top, earlier, supports)
-        record = Round(students=tuple(chosen), candidates=candidates)
+        seconds = spent + time.monotonic() - started
+        record = Round(students=tuple(chosen), candidates=candidates, seconds=seconds)
         return searches.write_round(self.store, self.card.id, number, record)
 
     def _learned(self, number: int) -> Supports:
@@ -183,7 +188,7 @@ class Rounds:
             for i, chunk in enumerate(chunks)
         ]
         for ref in refs:
-            scored: Sequence[Scored] = ray.get(ref)
+            scored = _answer(ref)
             by_teacher = [np.stack([one.predicted, one.uncertainty], axis=1) for one in scored]
             parts.append(np.stack(by_teacher, axis=1))
             if told:
@@ -237,6 +242,17 @@ class Rounds:
             config.verify.choose, self.space, new, config.objectives, top, reached
         )
         return new.at(chosen), teachers[free][chosen]
+
+
+def _answer(ref: Any) -> Sequence[Scored]:  # noqa: ANN401 - Ray's references have no type
+    """What a scorer answers; UserError where it could not load what it needs."""
+    try:
+        scored: Sequence[Scored] = ray.get(ref)
+    except RayTaskError as error:
+        if isinstance(why := cause(error), UserError):
+            raise UserError(str(why)) from None
+        raise
+    return scored
 
 
 def _support(students: Iterable[tuple[str, float]]) -> Support:

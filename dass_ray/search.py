@@ -85,6 +85,7 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self.open: dict[str, _Open] = {}
         self.asked = self.told = 0
         self.seconds = {"proposing": 0.0, "telling": 0.0}
+        self.written_at = time.monotonic()
         self.failure: UserError | None = None
         self.best = float("-inf")
         self._replay()
@@ -146,7 +147,7 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self.explorer.tell(batch.trials, scored)
         rows = to_table(self.space, scored, self.card.config.limits, self.stage.number)
         try:
-            if not searches.write_batch(self.store, self.card.id, batch.number, rows):
+            if not self._write(batch.number, rows):
                 raise UserError(f"another process runs the search {self.card.id!r}: wait for it")
         except UserError as failure:  # Tune would wrap it: `explore` raises it
             self.failure = failure
@@ -155,6 +156,13 @@ class BatchSearcher(Searcher):  # type: ignore[misc] # Ray has no types here
         self._remember(scored)
         self.seconds["telling"] += time.monotonic() - started
         self._tell()
+
+    def _write(self, number: int, rows: pa.Table) -> bool:
+        """Commits a batch with the seconds since the one before, of this process."""
+        before, self.written_at = self.written_at, time.monotonic()
+        return searches.write_batch(
+            self.store, self.card.id, number, rows, self.written_at - before
+        )
 
     def _tell(self) -> None:
         self.on_batch(self.told, self.best)
@@ -207,7 +215,7 @@ def explore(
     """Scores candidates until the search has as many in the store as the stage wants.
 
     job: is told every batch. Returns the seconds that this process spent proposing and telling.
-    RuntimeError where a batch failed.
+    RuntimeError where a batch failed, UserError where a scorer could not load what it needs.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name, value in _TUNE.items():
@@ -219,7 +227,9 @@ def explore(
         seconds = {name: seconds[name] + more for name, more in searcher.seconds.items()}
         if error is None:
             break
-        if lost == LOST or not isinstance(cause(error), RayError):
+        if isinstance(why := cause(error), UserError):
+            raise UserError(str(why)) from None
+        if lost == LOST or not isinstance(why, RayError):
             raise RuntimeError(f"scoring a batch failed: {error}")
     assert searcher.told >= stage.candidates
     return seconds

@@ -12,6 +12,7 @@ Every object is written once. Accuracies are shares in [0, 1].
 """
 
 import io
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
@@ -28,6 +29,7 @@ from dass_ray.store.base import NotFound, Store
 F = TypeVar("F", bound=Frozen)
 Role = Literal["top", "random"]
 READERS = 16
+SECONDS = b"seconds"  # of wall time, in the metadata of a batch
 
 BATCH_SCHEMA = pa.schema(
     [
@@ -94,6 +96,8 @@ class Round(Frozen):
 
     students: tuple[Choice, ...]
     candidates: int  # scored by the search when they were chosen
+    seconds: float = Field(default=0.0, exclude_if=lambda seconds: seconds == 0)
+    """Of wall time, of exploring and choosing, also by processes that were stopped."""
 
 
 class Learned(Frozen):
@@ -144,14 +148,14 @@ def read_object(store: Store, model: type[F], path: str) -> F | None:
         data = store.get(path)
     except NotFound:
         return None
-    return model.model_validate_json(data)
+    return model.kept(data, path, store.uri)
 
 
 def write_object(store: Store, record: F, path: str) -> F:
     """Commits a record and returns the one that is in the store: the first writer's."""
     if store.put(path, record.model_dump_json(indent=1).encode()):
         return record
-    return type(record).model_validate_json(store.get(path))
+    return type(record).kept(store.get(path), path, store.uri)
 
 
 def card(store: Store, search: str) -> SearchCard:
@@ -163,7 +167,7 @@ def card(store: Store, search: str) -> SearchCard:
     paths = store.list(f"searches/{search}/budgets")
     if not paths:
         return found
-    budget = Budget.model_validate_json(store.get(paths[-1]))
+    budget = Budget.kept(store.get(paths[-1]), paths[-1], store.uri)
     return found.model_copy(update={"config": budget.within(found.config)})
 
 
@@ -174,7 +178,7 @@ def extend(store: Store, known: SearchCard, wanted: Budget) -> SearchCard:
     if budget != have:
         number = len(store.list(f"searches/{known.id}/budgets")) + 1
         write_object(store, budget, f"searches/{known.id}/budgets/{number:06d}.json")
-        return card(store, known.id)  # of two that extend it at once, the first one's
+        return extend(store, card(store, known.id), wanted)  # another may have extended it first
     return known
 
 
@@ -207,7 +211,7 @@ def choices(store: Store, search: str) -> tuple[Choice, ...]:
 def read_rounds(store: Store, search: str) -> list[Round]:
     """All rounds that have their students, in order."""
     paths = store.list(f"searches/{search}/rounds")
-    return [Round.model_validate_json(store.get(path)) for path in paths]
+    return [Round.kept(store.get(path), path, store.uri) for path in paths]
 
 
 def read_learned(store: Store, search: str, number: int) -> Learned | None:
@@ -225,9 +229,10 @@ def finished(store: Store, search: str) -> Finished | None:
     return read_object(store, Finished, _end(store, search))
 
 
-def write_finished(store: Store, search: str, end: Finished) -> None:
-    """Commits the end of a search as far as it has come."""
-    write_object(store, end, _end(store, search))
+def write_finished(store: Store, known: SearchCard, end: Finished) -> None:
+    """Commits the end of a search as far as this card goes; another may have extended it since."""
+    if Budget.of(card(store, known.id).config) == Budget.of(known.config):
+        write_object(store, end, _end(store, known.id))
 
 
 def _end(store: Store, search: str) -> str:
@@ -235,15 +240,31 @@ def _end(store: Store, search: str) -> str:
     return f"searches/{search}/finished/{budgets:06d}.json"
 
 
-def write_batch(store: Store, search: str, number: int, rows: pa.Table) -> bool:
-    """Commits the candidates of one batch, of BATCH_SCHEMA and, with teachers, BY_TEACHER."""
-    return store.put(f"searches/{search}/batches/{number:06d}.parquet", _parquet(rows))
+def write_batch(
+    store: Store, search: str, number: int, rows: pa.Table, seconds: float = 0.0
+) -> bool:
+    """Commits the candidates of one batch, of BATCH_SCHEMA and, with teachers, BY_TEACHER.
+
+    seconds: of wall time that were spent on it.
+    """
+    data = _parquet(rows, {SECONDS: f"{seconds:.3f}".encode()})
+    return store.put(f"searches/{search}/batches/{number:06d}.parquet", data)
 
 
-def _parquet(rows: pa.Table) -> bytes:
+def seconds_of(store: Store, search: str, number: int) -> float:
+    """Seconds that were spent on the batches of a round, as far as they are there."""
+    return sum(
+        float((batch.schema.metadata or {}).get(SECONDS, b"0"))
+        for batch in read_batches(store, search)
+        if batch["round"][0].as_py() == number
+    )
+
+
+def _parquet(rows: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
     buffer = io.BytesIO()
     more = BY_TEACHER if BY_TEACHER.names[0] in rows.column_names else ()
-    pq.write_table(rows.cast(pa.schema([*BATCH_SCHEMA, *more])), buffer, compression="zstd")
+    schema = pa.schema([*BATCH_SCHEMA, *more], metadata)
+    pq.write_table(rows.cast(schema), buffer, compression="zstd")
     return buffer.getvalue()
 
 

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 import dass_ray
 from dass_ray.errors import UserError
+from dass_ray.store import local_folder
 
 DRIVER = "driver"
 """Custom resource of nodes that drivers may run on; where there is none, Ray takes the head."""
@@ -40,17 +41,17 @@ def shared_store(
     Where all nodes are on this machine, its folders are meant. UserError for a folder that other
     machines cannot find.
     """
-    folder = uri.removeprefix("file://")
-    if "://" in folder:
+    folder = local_folder(uri)
+    if folder is None:
         return uri, ""
     if all(here(ip) for ip in ips):
-        return str(Path(folder).expanduser().resolve()), ""
-    if not Path(folder).is_absolute():
+        return str(folder.resolve()), ""
+    if not uri.startswith(("/", "file://")):  # nor is a home the same on all machines
         raise UserError(
             f"the cluster's nodes do not see {uri} of this machine: use --store s3://bucket/prefix,"
             " or the absolute path of a folder that they all share"
         )
-    return folder, f"{folder} has to be one and the same shared folder on all nodes"
+    return str(folder), f"{folder} has to be one and the same shared folder on all nodes"
 
 
 def safe(name: str) -> str:

@@ -1,10 +1,12 @@
 """The loop of exploring, choosing, distilling and learning, with made-up effects; no Ray."""
 
+import itertools
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ray.exceptions import RayTaskError
 
 from dass_ray import ledger, limits, rounds, searches
 from dass_ray.config import SearchConfig
@@ -64,7 +66,7 @@ class World:
             id="mine", config=config, teacher=teacher_card(), predictor="p", started_at=0.0,
             code_version="0.1.0", others=others,
         )  # fmt: skip
-        self.scorers, self.bad = scorers, bad
+        self.scorers, self.bad, self.clock = scorers, bad, itertools.repeat(0.0)
         self.open, self.asked, self.distilled, self.told, self.stages = False, [], [], [], []
 
     def scored(self, packed, supports):
@@ -123,6 +125,7 @@ class World:
             patch.setattr(rounds, "distil_all", self.distil_all)
             patch.setattr(rounds, "explore", self.explore)
             patch.setattr(rounds.ray, "get", lambda ref: ref)
+            patch.setattr(rounds, "time", SimpleNamespace(monotonic=lambda: next(self.clock)))
             patch.setattr(limits, "_WALKS", 200)
             costs = Costs(TINY, len(CLASSES))
             Rounds(self.store, self.card.config, self.card, costs, self, Clock()).run()
@@ -160,7 +163,7 @@ def config(candidates=100, top=6, number=3):
 
 def of(number, candidates, role="top"):
     """The record of a round that chose so many students."""
-    world = World()
+    world = World(rounds=3)
     students = [
         searches.Choice(
             spec=str(spec), role=role, round=1, predicted=0.5, uncertainty=0.1, params=1, flops=1,
@@ -437,3 +440,27 @@ def test_no_candidate_within_the_limits():
     world = World(pool=[spec for spec in POOL if params(spec) > LIMITS.params])
     with pytest.raises(UserError, match="candidates is within the limits: raise limits"):
         world.run()
+
+
+def test_seconds_of_a_round_are_also_those_of_a_process_that_was_stopped():
+    world = World(rounds=3)
+    some = TINY.pack(POOL[:BATCH])
+    found = world.scored(some, ((),))[0]
+    values = np.stack([found.predicted, found.uncertainty], axis=1)[:, None]
+    rows = Candidates.scored(some, values, Costs(TINY, len(CLASSES))(some))
+    table = to_table(TINY, rows, LIMITS, 1)
+    searches.write_batch(world.store, "mine", 0, table, 7.0)
+    world.clock = itertools.count(0.0, 2.0)
+    world.run()
+    assert [one.seconds for one in searches.read_rounds(world.store, "mine")] == [9, 2, 2]
+
+
+def test_what_a_scorer_cannot_load_is_one_line(monkeypatch):
+    def get(ref):
+        raise RayTaskError("score", "its traceback", ref).as_instanceof_cause()
+
+    monkeypatch.setattr(rounds.ray, "get", get)
+    with pytest.raises(UserError, match=r"^no store$"):
+        rounds._answer(UserError("no store"))
+    with pytest.raises(ValueError, match="its traceback"):
+        rounds._answer(ValueError("no score"))

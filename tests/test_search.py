@@ -6,6 +6,7 @@ import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 
 from dass_ray import search
+from dass_ray.errors import UserError
 from dass_ray.search import LOST, Stage, explore
 
 
@@ -54,3 +55,9 @@ def test_nodes_are_not_lost_for_ever(explored):
 def test_what_a_trial_provokes_is_raised_at_once(explored, error):
     with pytest.raises(RuntimeError, match=r"no score|its traceback"):
         explored(error)
+
+
+def test_what_a_scorer_cannot_load_is_one_line(explored):
+    with pytest.raises(UserError, match=r"^no store$"):
+        explored(in_a_trial(in_a_trial(UserError("no store"))))
+    assert Told.made == 1

@@ -22,14 +22,22 @@ def test_a_bucket_is_what_it_is(uri):
 
 def test_a_folder_is_ours_where_all_nodes_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for uri in ("./store", "store", f"file://{tmp_path}/store"):
+    for uri in (
+        "./store",
+        "store",
+        f"file://{tmp_path}/store",
+        f"file://localhost{tmp_path}/store",
+    ):
         assert submission.shared_store(uri, [HERE, HERE]) == (str(tmp_path / "store"), "")
+    uri = f"file://{tmp_path}/my%20store"
+    assert submission.shared_store(uri, [HERE, HERE]) == (str(tmp_path / "my store"), "")
 
 
 def test_a_folder_elsewhere():
     uri, warning = submission.shared_store("/mnt/lab", [HERE, THERE])
     assert uri == "/mnt/lab"
     assert "/mnt/lab has to be one and the same shared folder" in warning
+    assert submission.shared_store("file:///mnt/my%20lab", [HERE, THERE])[0] == "/mnt/my lab"
     with pytest.raises(UserError, match=r"nodes do not see \./store of this machine: use --store"):
         submission.shared_store("./store", [HERE, THERE])
 

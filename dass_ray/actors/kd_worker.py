@@ -6,6 +6,7 @@ the distilling workers through Ray's object store.
 
 import functools
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -210,7 +211,7 @@ def distil_shard(
     """
     store = _store(uri)
     _warm_up()
-    shared = Shared(data.unpack().to(device()), teacher.to(device()), labels.unpack())
+    shared = _shared(data, teacher, labels)
     begun, leaving = under_way(store), notice.here()
     places = [
         StoreCheckpoints(store, run.key, fresh=run.key not in begun, leaving=leaving)
@@ -230,6 +231,14 @@ def distil_shard(
     for place in places[: len(rows)]:
         place.clear()
     return Done(rows, seconds, retry.AGAIN.take(), left=runs[len(rows) :])
+
+
+def _shared(data: PackedData, teacher: StagedNetwork, labels: PackedLabels) -> Shared:
+    """On the worker's device; UserError where that cannot be used, which is no fault of a run."""
+    try:
+        return Shared(data.unpack().to(device()), teacher.to(device()), labels.unpack())
+    except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
+        raise UserError(f"the GPU cannot be used: {error}".splitlines()[0]) from error
 
 
 @functools.cache
@@ -255,6 +264,9 @@ def _distil(
             )  # fmt: skip
     except (UserError, Leaving):
         raise
+    except torch.AcceleratorError:
+        LOG.exception("the GPU of %s failed in run %s", platform.node(), run.key)
+        os._exit(1)  # it does nothing more for this process; the driver tries each run again
     except Exception as error:
         LOG.exception("run %s of %s failed on %s", run.key, run.teacher.dataset, platform.node())
         return failed(run, started, f"{type(error).__name__}: {error}")

@@ -49,7 +49,7 @@ class PackedData:
     def unpack(self) -> Dataset:
         """The same data set, on the host, over the same memory."""
         if not self.arrays:
-            stored = load_dataset(open_store(self.uri, write=False), self.card.name)
+            stored = load_dataset(open_store(self.uri, write=False, known=True), self.card.name)
             return stored.resized(self.size)
         tensors = {name: tensor(array) for name, array in self.arrays.items()}
         splits = {

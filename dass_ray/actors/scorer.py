@@ -43,12 +43,24 @@ class Scorer:
     teachers: one or more, of one data set and space.
     """
 
+    failure: UserError | None = None
+
     def __init__(
         self, uri: str, predictor: str, teachers: Sequence[TeacherCard], precision: str
     ) -> None:
         torch.set_num_threads(1)  # one actor a CPU
         keep_freed_memory()
         self.seconds, self.space = 0.0, teachers[0].space
+        self.scorers: list[TaskScorer] = []
+        self.supports = [Support()] * len(teachers)
+        try:
+            self._load(uri, predictor, teachers, precision)
+        except UserError as error:  # of a constructor, Ray makes an actor that died
+            self.failure = error
+
+    def _load(
+        self, uri: str, predictor: str, teachers: Sequence[TeacherCard], precision: str
+    ) -> None:
         store = open_store(uri, write=False, known=True)
         _, found = checkpoint.load(store, predictor, self.space)
         data = None
@@ -58,13 +70,15 @@ class Scorer:
         self.scorers = [
             _scorer(store, found, teacher, data, DTYPES[precision]) for teacher in teachers
         ]
-        self.supports = [Support()] * len(teachers)
 
     def score(self, specs: Specs, supports: Supports) -> tuple[Scored, ...]:
         """Scores students [N, S, D] for each teacher, adapted to it and to its support.
 
-        Every call names its supports, since an actor that Ray restarted knows none.
+        Every call names its supports, since an actor that Ray restarted knows none. UserError where
+        predictor, teachers or data set could not be loaded.
         """
+        if self.failure:
+            raise self.failure
         started = time.monotonic()
         for number, support in enumerate(supports):
             if support != self.supports[number]:

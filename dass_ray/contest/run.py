@@ -19,7 +19,6 @@ from dass_ray.kd.teachers import load_net
 from dass_ray.limits import Limits
 from dass_ray.pipeline import costs_of, search
 from dass_ray.records import RunRow
-from dass_ray.report.gather import gather
 from dass_ray.searches import SearchCard
 from dass_ray.space import Spec
 from dass_ray.store import open_store
@@ -83,8 +82,7 @@ class _Contest:
 
     def entries(self) -> list[Entry]:
         """All ways, ours first."""
-        report = gather(self.store, self.name)
-        explored = report.finished.seconds.get("explore", 0.0) if report.finished else 0.0
+        explored = sum(one.seconds for one in searches.read_rounds(self.store, self.name))
         resources = self.config.resources
         count = slots(demand(resources), resources.workers_per_run)
         ours, random = (
@@ -96,7 +94,7 @@ class _Contest:
             chosen = self._chosen(score, partial(self._by_score, score))
             self._distil(chosen.specs)
             out.append(self._entry(score, chosen.specs, chosen.seconds))
-        run = out[0].kd_seconds / len(ours)
+        run = out[0].kd_seconds / len(out[0].test)
         budget = min(MOST * len(ours), len(ours) + int(np.ceil(explored * count / run)))
         chosen = self._chosen(KD, partial(self._by_kd, budget))
         return [*out, self._entry(KD, chosen.specs, 0.0)]
@@ -121,22 +119,26 @@ class _Contest:
 
     def _reached(self, spec: Spec) -> float:
         self._distil([str(spec)])
-        return float(np.mean([row.validation for row in self._rows(str(spec))]))
+        rows = self._rows(str(spec))
+        return float(np.mean([row.validation for row in rows])) if rows else 0.0
 
     def _distil(self, specs: Sequence[str]) -> None:
         wanted = [run for spec in specs for run in runs(self.card, spec)]
         distil_all(self.config, wanted, Silent(), shard=1)
 
     def _rows(self, spec: str) -> list[RunRow]:
-        """Rows of a student's runs that ended well; UserError without any."""
+        """Rows of a student's runs that ended well."""
         keys = {run.key for run in runs(self.card, spec)}
-        rows = [row for row in ledger.rows_of(self.store, keys).values() if row.status == "ok"]
-        if not rows:
-            raise UserError(f"{spec} could not be distilled: see `dass-ray runs --status failed`")
-        return rows
+        return [row for row in ledger.rows_of(self.store, keys).values() if row.status == "ok"]
 
     def _entry(self, way: str, specs: Sequence[str], seconds: float) -> Entry:
-        rows = [self._rows(spec) for spec in specs]
+        """Of the students whose distillation ended well; UserError without any."""
+        rows = [mine for spec in specs if (mine := self._rows(spec))]
+        if not rows:
+            raise UserError(
+                f"of {len(specs)} students that {way!r} chose, none could be distilled: see "
+                "`dass-ray runs --status failed`"
+            )
         return Entry(
             way,
             self.config.limits,

@@ -50,11 +50,12 @@ def epochs_of(card: TeacherCard) -> int:
 
 def find_card(store: Store, teacher: str) -> TeacherCard | None:
     """The card of a teacher; None where there is none."""
+    path = f"teachers/{teacher}/card.json"
     try:
-        data = store.get(f"teachers/{teacher}/card.json")
+        data = store.get(path)
     except NotFound:
         return None
-    return TeacherCard.model_validate_json(data)
+    return TeacherCard.kept(data, path, store.uri)
 
 
 def known_card(store: Store, teacher: str) -> TeacherCard:
@@ -68,7 +69,7 @@ def known_card(store: Store, teacher: str) -> TeacherCard:
 def list_teachers(store: Store) -> list[TeacherCard]:
     """The cards of all teachers, by data set."""
     paths = [path for path in store.list("teachers") if path.endswith("/card.json")]
-    cards = [TeacherCard.model_validate_json(store.get(path)) for path in paths]
+    cards = [TeacherCard.kept(store.get(path), path, store.uri) for path in paths]
     return sorted(cards, key=lambda card: (card.dataset, card.id))
 
 

@@ -1,5 +1,6 @@
 """Reading the ledger in one pass: large parts in ranges, loose ones whole, each run once."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ def _each_once(store: Store, columns: list[str], early: ds.Expression | None) ->
     that passed before do not pass again, so that this is not seen from outside.
     """
     once = Once()
-    for last in attempts(TRIES):
+    for last in attempts(TRIES, math.inf):  # a scan that goes well may take hours
         snapshot = Snapshot.of(store)
         try:
             for table in large_tables(store, snapshot.manifest.parts, columns, early):

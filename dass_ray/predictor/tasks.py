@@ -19,10 +19,11 @@ from dass_ray import ledger
 from dass_ray.config import Encodings
 from dass_ray.cost import cost
 from dass_ray.data.builtin import resolve
+from dass_ray.data.card import find_card as find_dataset
 from dass_ray.data.card import read_card
 from dass_ray.errors import UserError
 from dass_ray.kd.foreign_teachers import logits_of
-from dass_ray.kd.teachers import find_card, load_net
+from dass_ray.kd.teachers import find_card, list_teachers, load_net
 from dass_ray.predictor.encode import Students, TaskEncoder, shown
 from dass_ray.predictor.runs import TaskRuns
 from dass_ray.recipe import KDRecipe
@@ -74,6 +75,10 @@ def task_ledgers(
     out: list[TaskLedger] = []
     for name in datasets:
         mine = [task for task in every if task.card.dataset == name.replace(":", "-")]
+        if not mine and (twin := _same_content(store, name)):
+            raise UserError(
+                f"{name!r} is the same data set as {twin!r}, by which its runs are known: name that"
+            )
         if not mine:
             raise UserError(
                 f"{store.uri} has fewer than {FEWEST} finished runs of {name!r} in the space "
@@ -86,6 +91,16 @@ def task_ledgers(
                 best[task.card.id] = task
         out += best.values()
     return out
+
+
+def _same_content(store: Store, name: str) -> str | None:
+    """The data set for which teachers of this one were trained, if it has another name."""
+    known = find_dataset(store, name.replace(":", "-"))
+    names = (
+        card.dataset for card in list_teachers(store)
+        if known and card.dataset_fingerprint == known.fingerprint
+    )  # fmt: skip
+    return next((other for other in names if other != name.replace(":", "-")), None)
 
 
 def _weight(task: TaskLedger) -> tuple[int, int, int]:

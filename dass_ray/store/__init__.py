@@ -26,19 +26,24 @@ def open_store(uri: str, *, write: bool = True, known: bool = False) -> Store:
     Raises `UserError` if the store cannot be reached or written, if it is a local folder that is
     missing (without `write`), or if its server ignores conditional puts.
     """
-    scheme = _scheme(uri)
-    if scheme in ("", "file"):
-        return _open_local(_folder(uri, scheme), write)
-    store = _connect(uri, scheme, known)
+    if folder := local_folder(uri):
+        return _open_local(folder, write)
+    store = _connect(uri, _scheme(uri), known)
     if write:
         probe(store)
     return store
 
 
+def local_folder(uri: str) -> Path | None:
+    """The absolute folder of a store on this machine; None for one in the cloud."""
+    scheme = _scheme(uri)
+    return _folder(uri, scheme) if scheme in ("", "file") else None
+
+
 def look(uri: str) -> Store:
     """The store of a dry run, which writes nothing: an empty one where the folder is missing."""
-    scheme = _scheme(uri)
-    if scheme in ("", "file") and not (folder := _folder(uri, scheme)).exists():
+    folder = local_folder(uri)
+    if folder is not None and not folder.exists():
         return EmptyStore(str(folder))
     return open_store(uri, write=False)
 

@@ -32,12 +32,13 @@ AGAIN = Again()
 """Of this process: by the pauses of this module, and by boto3's own."""
 
 
-def attempts(most: int) -> Iterator[bool]:
+def attempts(most: int, longest: float | None = None) -> Iterator[bool]:
     """Give, for each attempt and after a random pause, whether it is the last one.
 
-    It is the last also where LONGEST is over, since an attempt itself may take a minute.
+    It is the last also where `longest` (s, by default LONGEST) is over, since an attempt itself may
+    take a minute.
     """
-    end = time.monotonic() + LONGEST
+    end = time.monotonic() + (LONGEST if longest is None else longest)
     for attempt in range(most):
         if attempt:
             AGAIN.add()

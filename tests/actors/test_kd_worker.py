@@ -260,3 +260,32 @@ def test_a_task_has_a_thread_for_each_of_its_cpus():
     finally:
         torch.set_num_threads(before)
     assert found == [2, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("error", [torch.AcceleratorError, torch.OutOfMemoryError])
+def test_a_gpu_that_cannot_be_used_is_no_fault_of_a_run(home, monkeypatch, error):
+    store, card, shared = home
+
+    def broken(*_):
+        raise error("CUDA error: unknown error\nCompile with ...")
+
+    monkeypatch.setattr(type(shared[1]), "to", broken)
+    with pytest.raises(UserError, match=r"^the GPU cannot be used: CUDA error: unknown error$"):
+        kd_worker.distil_shard(store.uri, runs(card, 7), *shared)
+
+
+def test_after_a_fault_of_its_gpu_the_process_ends(home, monkeypatch):
+    """So that the rest of the shard does not fail as well; the driver tries each run again."""
+    store, card, shared = home
+
+    def broken(*_args, **_options):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    def left(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(kd_worker, "distil", broken)
+    monkeypatch.setattr(kd_worker.os, "_exit", left)
+    with pytest.raises(SystemExit):
+        kd_worker.distil_shard(store.uri, runs(card, 8), *shared)
+    assert 8 not in ledger.read(store)["seed"].to_pylist()

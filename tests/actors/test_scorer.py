@@ -12,9 +12,10 @@ import ray
 from dass_ray.actors import kd_worker, scorer
 from dass_ray.actors.scorer import Scorer
 from dass_ray.config import Resources
+from dass_ray.errors import UserError
 from dass_ray.space import Spec
 
-from ..make import TINY, specs
+from ..make import TINY, specs, teacher_card
 
 
 def work():
@@ -127,3 +128,10 @@ def test_scorers_end_with_an_error_too(started):
         fail_inside(started, kept)
     with pytest.raises(ray.exceptions.RayActorError):
         score_again_and_again(kept[0])
+
+
+def test_what_cannot_be_loaded_is_told_at_the_first_score(tmp_path):
+    """Of a constructor that fails, Ray makes an actor that died, which looks like a lost node."""
+    actor = Scorer(str(tmp_path / "none"), "shipped", [teacher_card(TINY)], "float32")
+    with pytest.raises(UserError, match="none"):
+        actor.score(SOME, ((),))

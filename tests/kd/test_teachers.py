@@ -199,3 +199,11 @@ def test_checkpoints_and_epochs_reach_the_training(dataset):
         Memory(), PLAN, dataset, checkpoints=Kept(), on_epoch=lambda *facts: told.append(facts[:2])
     )
     assert told[:3] == ["load", (1, 4), "save"]
+
+
+def test_cards_of_a_newer_program():
+    store = Memory()
+    store.put("teachers/t1/card.json", b'{"more": 1}')
+    for read in (list_teachers, lambda store: find_card(store, "t1")):
+        with pytest.raises(UserError, match=r"understand teachers/t1/card.json: upgrade dass-ray"):
+            read(store)

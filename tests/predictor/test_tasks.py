@@ -9,7 +9,7 @@ from dass_ray.cost import cost
 from dass_ray.data.builtin import resolve
 from dass_ray.errors import UserError
 from dass_ray.kd import foreign_teachers
-from dass_ray.kd.teachers import TeacherPlan
+from dass_ray.kd.teachers import TeacherPlan, find_card
 from dass_ray.predictor import tasks as module
 from dass_ray.predictor.encode import TaskEncoder
 from dass_ray.predictor.tasks import all_ledgers, embed, encoder, task_ledgers
@@ -227,3 +227,15 @@ def test_real_images_come_from_the_store(tmp_path):
     encoder = TaskEncoder(net, 0.9, TINY, EVERY, data)
     assert torch.allclose(runs.students.signals, encoder.students(one(store).specs).signals)
     assert torch.equal(runs.task.images, encoder.task.images)
+
+
+def test_a_data_set_whose_runs_have_another_name():
+    store = Home()
+    data = make_task.stored(store, "mine").card
+    store.teacher()
+    card = find_card(store, "t1").model_copy(update={"dataset_fingerprint": data.fingerprint})
+    store.delete("teachers/t1/card.json")
+    store.put("teachers/t1/card.json", card.model_dump_json().encode())
+    store.runs([0.3, 0.8, 0.5])
+    with pytest.raises(UserError, match=r"^'mine' is the same data set as 'tinges', by which"):
+        task_ledgers(store, ["mine"], TINY)

@@ -133,4 +133,4 @@ def distil(store, card, choice, *, validation, test, seed=0, status="ok", epochs
 
 def finish(store):
     record = Finished(finished_at=1_770_000_060.0, seconds={"search": 12.5, "verify": 40.0})
-    searches.write_finished(store, ID, record)
+    searches.write_finished(store, searches.card(store, ID), record)

@@ -1,4 +1,5 @@
 import itertools
+import math
 import time
 
 import pytest
@@ -26,6 +27,12 @@ def test_pauses_grow_and_end(pauses, monkeypatch):
     list(attempts(12))
     assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
     assert max(pauses) == pauses[-1] == retry.LONGEST_PAUSE
+
+
+def test_time_ends_them_no_sooner_than_asked(pauses, monkeypatch):
+    clock = itertools.count(0.0, 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    assert list(attempts(4, math.inf)) == [False, False, False, True]
 
 
 def test_pauses_are_random(pauses):
