@@ -4,10 +4,12 @@ One Tune trial is one batch of candidates, since a trial costs far more than a s
 batch is one object in the store; what is in the store is not scored again.
 """
 
+import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,12 +237,24 @@ def explore(
     return seconds
 
 
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Tune logs a page for each batch that fails; `explore` raises the first one, or goes on."""
+    logger = logging.getLogger("ray.tune")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _tune(searcher: BatchSearcher, scorers: list[Any], job: Job) -> Exception | None:
     """Scores what is missing; the error of a batch that has none, since Tune gives up on it."""
     trainable = tune.with_parameters(
         score_batch, scorers=scorers, space=searcher.space, supports=searcher.stage.supports
     )
-    with tempfile.TemporaryDirectory(prefix="dass-ray-tune-") as folder:
+    with _one_error(), tempfile.TemporaryDirectory(prefix="dass-ray-tune-") as folder:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": TRIAL_CPUS}),
             tune_config=tune.TuneConfig(
