@@ -227,14 +227,17 @@ def test_a_search_in_rounds(home, capsys):
     assert (len(steps), steps[-1]) == (4, 40)  # two batches a round, in the order they ended
     assert len(told) == len(runs) - len(there)
     assert all(len(curve["validation"]) == 2 and curve["test"] for curve in told.values())
-    for path in ("finished/000000.json", "rounds/000002.json"):
-        store.delete(f"searches/mine-in-rounds/{path}")
+    lost = {f"searches/mine-in-rounds/{p}" for p in ("finished/000000.json", "rounds/000002.json")}
+    for path in lost:
+        store.delete(path)
     assert run(*rounds) == 0
     assert store.list("runs") == runs
     after = {path: store.get(path) for path in store.list("searches/mine-in-rounds")}
-    assert {p: d for p, d in after.items() if "finished" not in p} == {
-        p: d for p, d in before.items() if "finished" not in p
-    }
+    assert after.keys() == before.keys()
+    assert {path for path in after if after[path] != before[path]} == lost  # in their seconds
+    assert searches.choices(store, "mine-in-rounds") == chosen
+    again = searches.read_rounds(store, "mine-in-rounds")[1]
+    assert again.seconds > searches.seconds_of(store, "mine-in-rounds", 2) > 0
 
 
 def test_a_search_with_two_teachers(home, capsys):
