@@ -227,6 +227,12 @@ class CompareConfig(SearchConfig):
             raise ValueError("ways are compared on one teacher: set teacher_id, not teachers")
         return self
 
+    @model_validator(mode="after")
+    def _has_random_ones(self) -> Self:
+        if self.verify.random == 0:
+            raise ValueError("random students are one of the ways: set verify.random, as to 8")
+        return self
+
 
 class CollectConfig(StoreConfig):
     """A meta-dataset: students of many tasks, distilled for real."""

@@ -54,11 +54,13 @@ def test_several_teachers():
         load(CompareConfig, None, ["dataset=digits", "under=[{params: 9}]", "teachers=[t1, t2]"])
 
 
-def test_every_limit_of_a_comparison_has_its_table():
+def test_what_a_comparison_needs():
     words = ["dataset=digits", "under=[{params: 9}, {latency: 1.0}]"]
     with pytest.raises(UserError, match="latency needs a table: `dass-ray latency measure NAME`"):
         load(CompareConfig, None, words)
     assert load(CompareConfig, None, [*words, "latency=here"]).under[1].latency == 1
+    with pytest.raises(UserError, match=r"set verify\.random, as to 8$"):
+        load(CompareConfig, None, [*words, "latency=here", "verify.random=0"])
 
 
 def test_a_probe_is_halved_evenly():
