@@ -158,7 +158,7 @@ def markdown() -> str:
 
 HEAD = """# Every setting
 
-Written by `dass-ray config --markdown`, from the models in `dass_ray/config.py`. A setting stands
+Written by `dass-ray config --markdown`, from the models in `dass_ray/config/`. A setting stands
 in a YAML file (`--config FILE`), or in `--set key=value` with a dot between keys, as in
 `--set kd.epochs=10`. A key that does not exist is an error that names the nearest one. A recipe or
 a space is the name of a preset, or a preset with changes: `kd: {preset: paper, epochs: 9}`."""
