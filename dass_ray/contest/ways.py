@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from optuna.samplers import TPESampler
 
 from dass_ray.config import CompareConfig
 from dass_ray.cost import Cost
-from dass_ray.data.augment import normalise
 from dass_ray.data.dataset import Dataset
+from dass_ray.data.shown import normalised
 from dass_ray.explore.archive import Candidates
 from dass_ray.explore.study import Explorer
 from dass_ray.limits import Costs, sample_within
@@ -37,7 +36,7 @@ def by_zero_cost(
     """The `verify.top` students of highest score among a random pool, and seconds of scoring."""
     rng = np.random.default_rng([config.seed, 2])  # neither the explorer's stream nor the random's
     pool = sample_within(costs, config.limits, config.pool, rng)
-    images, labels = _some(data, config.images)
+    images, labels = normalised(data, config.images)
     watcher.phase(f"scoring by {score}", len(pool))
     started, scores = time.perf_counter(), np.empty(len(pool))
     for i, spec in enumerate(pool):
@@ -47,13 +46,6 @@ def by_zero_cost(
     seconds = time.perf_counter() - started
     best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[: config.verify.top]
     return [pool[i] for i in best], seconds
-
-
-def _some(data: Dataset, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Normalised training images [B, 3, H, W] and labels [B], the same at every call."""
-    data = data.labelled()
-    order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))[:count]
-    return normalise(data.train.images[order], data.mean, data.std), data.train.labels[order]
 
 
 def by_kd(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from dass_ray.cost import cost
-from dass_ray.data.augment import normalise
 from dass_ray.data.builtin import resolve
+from dass_ray.data.shown import normalised
 from dass_ray.evaluation.rankings import Floats, Truth
 from dass_ray.kd.teachers import load_net
 from dass_ray.models.network import StagedNetwork, build
@@ -54,11 +53,8 @@ class Material:
     def zero_cost(self, watcher: Watcher, clock: Clock) -> tuple[Floats, Floats]:
         """All scores of `catalogue.SCORES` for all students [N, S], and seconds for each [S]."""
         data = resolve(self.store, self.task.card.dataset)
-        data = data.resized(self.task.card.space.image_size).labelled()
-        order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))
-        chosen = order[: self.images]
-        images = normalise(data.train.images[chosen], data.mean, data.std)
-        labels = data.train.labels[chosen]
+        data = data.resized(self.task.card.space.image_size)
+        images, labels = normalised(data, self.images)
         students = self.space.unpack(self.task.specs)
         scores, seconds = np.empty((len(students), len(SCORES))), np.zeros(len(SCORES))
         for i, spec in enumerate(students):

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dass_ray.data.shown import shown
 from dass_ray.errors import UserError
 from dass_ray.export.config import ExportConfig
 from dass_ray.export.formats import Format, exported
@@ -71,9 +72,8 @@ def int8_file(source: Format, images: Tensor, config: ExportConfig) -> Format:
 
     class Images(CalibrationDataReader):  # type: ignore[misc] # untyped
         def __init__(self) -> None:
-            order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-            chosen = order[:CALIBRATION].sort().values
-            self.left = iter(images[chosen].split(_BATCH))  # the first may be of one class
+            chosen = shown(len(images), CALIBRATION)  # the first may be of one class
+            self.left = iter(images[chosen].split(_BATCH))
 
         def get_next(self) -> dict[str, Any] | None:
             part = next(self.left, None)

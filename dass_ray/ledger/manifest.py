@@ -1,7 +1,5 @@
 """Which large parts of the ledger count, and which loose parts they stand for."""
 
-from pydantic import ValidationError
-
 from dass_ray.errors import UserError
 from dass_ray.frozen import Frozen
 from dass_ray.records import SCHEMA_VERSION
@@ -58,11 +56,7 @@ def newest(store: Store) -> Manifest:
 
 def load(store: Store, path: str) -> Manifest:
     """One version, or NotFound. UserError where a newer version of this program wrote it."""
-    data = store.get(path)
-    try:
-        found = Manifest.model_validate_json(data)
-    except ValidationError as error:
-        raise UserError(f"{store.uri}: cannot understand {path}: upgrade dass-ray") from error
+    found = Manifest.kept(store.get(path), path, store.uri)
     if found.schema_version > SCHEMA_VERSION:
         raise UserError(f"{store.uri}: {path} is of a newer version: upgrade dass-ray")
     return found

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from dass_ray.config import Encodings
 from dass_ray.cost import cost
-from dass_ray.data.augment import normalise
 from dass_ray.data.dataset import Dataset
+from dass_ray.data.shown import labelled, normalised
 from dass_ray.models.network import StagedNetwork
 from dass_ray.models.prefix_tree import Room, Walk
 from dass_ray.predictor.probes import Maps
@@ -140,13 +140,7 @@ class TaskEncoder:
     @cached_property
     def _images(self) -> tuple[Tensor, Tensor]:
         """Training images, normalised [B, 3, H, W], and their labels [B]; always the same ones."""
-        data, (pixels, labels) = self._dataset, self._pixels(self.encodings.images)
-        return normalise(pixels.to(data.device), data.mean, data.std), labels
-
-    def _pixels(self, n: int) -> tuple[Tensor, Tensor]:
-        train = self._dataset.labelled().train
-        chosen = shown(len(train), n).to(train.images.device)
-        return train.images[chosen], train.labels[chosen]
+        return normalised(self._dataset, self.encodings.images)
 
     @property
     def _dataset(self) -> Dataset:
@@ -157,7 +151,7 @@ class TaskEncoder:
     def _set(self) -> Tensor:
         if not self.encodings.dataset:
             return torch.zeros(0, 3 * SET_SIDE**2)
-        pixels = self._pixels(SET_IMAGES)[0].cpu().float() / 255 - 0.5
+        pixels = labelled(self._dataset, SET_IMAGES)[0].cpu().float() / 255 - 0.5
         pixels = pixels[torch.arange(SET_IMAGES) % len(pixels)]  # of few, some are seen again
         return F.adaptive_avg_pool2d(pixels, SET_SIDE).flatten(1)
 
@@ -180,11 +174,6 @@ class TaskEncoder:
         drawn = self.teacher.space.sample(REFERENCE, np.random.default_rng(0))
         found = self._raw_signals(drawn)
         return found.mean(dim=0), found.std(dim=0).clamp_min(1e-6)
-
-
-def shown(images: int, n: int) -> Tensor:
-    """Indices of the n training images, of so many, that are looked at; always the same ones."""
-    return torch.randperm(images, generator=torch.Generator().manual_seed(0))[:n]
 
 
 def noise(count: int, size: int) -> Tensor:

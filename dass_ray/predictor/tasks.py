@@ -21,10 +21,11 @@ from dass_ray.cost import cost
 from dass_ray.data.builtin import resolve
 from dass_ray.data.card import find_card as find_dataset
 from dass_ray.data.card import read_card
+from dass_ray.data.shown import shown
 from dass_ray.errors import UserError
 from dass_ray.kd.foreign_teachers import logits_of
 from dass_ray.kd.teachers import find_card, list_teachers, load_net
-from dass_ray.predictor.encode import Students, TaskEncoder, shown
+from dass_ray.predictor.encode import Students, TaskEncoder
 from dass_ray.predictor.runs import TaskRuns
 from dass_ray.recipe import KDRecipe
 from dass_ray.records import TeacherCard
