@@ -25,9 +25,12 @@ def both(tmp_path_factory):
         subprocess.Popen([*command, str(rank), str(folder)], cwd=HERE, stderr=subprocess.PIPE)
         for rank in (0, 1)
     ]
-    for process in running:
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said.decode()
+    try:
+        said = [process.communicate(timeout=120)[1].decode() for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert [process.returncode for process in running] == [0, 0], "\n".join(said)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
