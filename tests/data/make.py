@@ -8,15 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from hypothesis import settings
 from PIL import Image
 
 from dass_ray.data.dataset import Split
 from dass_ray.data.decode import EncodedSplit
 from dass_ray.data.source import EncodedImage, in_order
 from dass_ray.data.threads import in_threads
-
-few = settings(max_examples=40, deadline=None)  # enough here, and the machine may be busy
 
 
 def split(count=6, size=4, classes=3, seed=0):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from dass_ray.data.augment import crop, draw, normalise
 from dass_ray.data.statistics import channel_statistics
 
-from .make import few, split
+from ..make import few
+from .make import split
 
 
 def generator(seed):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from dass_ray.data import fingerprint as module
 from dass_ray.data.fingerprint import SPLITS, fingerprint, leaked
 
-from .make import few, splits
+from ..make import few
+from .make import splits
 
 CLASSES = ("a", "b", "c")
 

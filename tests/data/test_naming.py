@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from dass_ray.data.naming import is_built_in, is_name, stored_name, textures_seed, unknown_name
 from dass_ray.errors import UserError
 
-from .make import few
+from ..make import few
 
 
 @pytest.mark.parametrize("name", ["a", "Tiny_ImageNet-0.v2", "..a", "7", "x" * 100, "digits"])

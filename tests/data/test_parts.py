@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dass_ray.data.parts import PART_BYTES, Damaged, decode, encode, ranges
 
-from .make import few, split
+from ..make import few
+from .make import split
 
 
 def test_round_trip():

@@ -8,7 +8,8 @@ from PIL import Image
 from dass_ray.data import resize as module
 from dass_ray.data.resize import resize
 
-from .make import few, split
+from ..make import few
+from .make import split
 
 
 def test_same_size_is_the_same_tensor():

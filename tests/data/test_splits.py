@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dass_ray.data.splits import carve, split_named
 
-from .make import few
+from ..make import few
 
 BOTH = ["validation", "test"]
 
